@@ -1,4 +1,4 @@
-"""The network families as data. The builder (models/) and the cost (cost.py) both read these tables; no torch here."""
+"""The network families as data, torch-free. The builder and the cost both read these tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class SeparableBlock:
 
 @dataclass(frozen=True)
 class InvertedBlock:
-    """1 x 1 expansion, depthwise k x k, linear 1 x 1 projection (MobileNetV2's inverted residual)."""
+    """1 x 1 expansion, depthwise k x k, linear 1 x 1 projection (MobileNetV2)."""
 
     in_channels: int
     out_channels: int
@@ -51,7 +51,7 @@ class InvertedBlock:
 
 @dataclass(frozen=True)
 class Architecture:
-    """One network: stem, blocks, an optional final 1 x 1 convolution, global average pooling, classifier."""
+    """One network: stem, blocks, optional final 1 x 1 convolution, average pooling, classifier."""
 
     name: str
     in_channels: int
@@ -79,12 +79,12 @@ class ModelOptions:
 
 
 def make_divisible(channels: float, divisor: int = CHANNEL_DIVISOR) -> int:
-    """Round to a multiple of `divisor`, never losing more than a tenth (MobileNetV2 reference rule)."""
+    """Round to a multiple of `divisor`, losing at most a tenth (MobileNetV2's rule)."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
-# expand ratio, channels at width 1, number of blocks, stride of the first: Sandler et al. 2018, table 2
+# expand ratio, channels at width 1, blocks, stride of the first: Sandler et al. 2018, table 2
 MOBILENET_V2_STAGES = (
     (6, 24, 2, 2),
     (6, 32, 3, 2),

@@ -34,7 +34,7 @@ class Cost:
     Attributes:
         params: weights and biases, batch normalisation's scale and shift included.
         macs: multiply-accumulates of convolutions and the classifier for one image.
-        peak_activation_bytes: the most that is alive at one operation, one byte an activation (int8).
+        peak_activation_bytes: most bytes alive at one operation, int8: one byte an activation.
         peak_layer: the operation that holds that peak.
     """
 

@@ -1,4 +1,4 @@
-"""Datasets by name: the built-in ones, and ImageFolder directories below an allowed root. Reads no image."""
+"""Datasets by name: built in, or an ImageFolder below an allowed root. Reads no image."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What can go wrong in a training run. Each error knows the failure class and exit code it ends a job with."""
+"""What can go wrong in a run. Each error knows the failure class and exit code of its job."""
 
 import enum
 
@@ -61,5 +61,5 @@ class CheckpointUnusable(CoreError):
     exit_code = 69
 
 
-# The run wrote a checkpoint and left because it was asked to (sysexits.h: EX_TEMPFAIL, try again later).
+# The run wrote a checkpoint and left because it was asked to (EX_TEMPFAIL of sysexits.h).
 EXIT_LEFT = 75

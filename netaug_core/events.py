@@ -1,4 +1,4 @@
-"""What a training run tells its supervisor: one JSON object a line. The supervisor trusts none of it unchecked."""
+"""What a run tells its supervisor: one JSON object a line, none of it trusted unchecked."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The one definition of a job: what the API accepts, the database stores, the trainer runs and the docs describe."""
+"""The one definition of a job: the API accepts it, the database keeps it, the trainer runs it."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ Count = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$")]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:=/-]{0,49}$")]
-# A name, or the folder's path below the data root: letters, digits, dot, dash, underscore, slash; no "..".
+# A name, or the folder's path below the data root; no part may start with a dot.
 DatasetName = Annotated[
     str,
     StringConstraints(
@@ -185,7 +185,7 @@ class AugmentSpec(Section):
 
 
 class TrainingSpec(Section):
-    """Optimisation: SGD with Nesterov momentum, linear warm-up, then cosine to zero, step by step."""
+    """SGD with Nesterov momentum; the rate warms up linearly, then falls by a cosine to zero."""
 
     epochs: Count = Field(ge=1, le=10_000, description="Epochs in all, warm-up included.")
     warmup_epochs: Count = Field(0, ge=0, le=1_000, description="Epochs of linear warm-up.")

@@ -1,0 +1,80 @@
+"""Can this installation run this spec? Checked at submit, before anything is stored."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from jobs import processes
+from jobs.errors import Refusal, SpecRefused
+from netaug_core import cost, datasets
+from netaug_core.datasets import DatasetInfo
+from netaug_core.errors import BadData
+from netaug_core.spec import JobSpec
+
+# While no worker has reported itself, a spec may still be queued if it asks for no more than this.
+GPUS_WITHOUT_WORKERS = 1
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A spec that can run, with the dataset it names and what its tiny network costs."""
+
+    dataset: DatasetInfo
+    cost: cost.Cost
+
+    def cost_facts(self) -> dict[str, Any]:
+        """The cost as JSON."""
+        return asdict(self.cost)
+
+
+def admit(connection: sa.Connection, spec: JobSpec, data_roots: Sequence[Path]) -> Admission:
+    """Look up what the spec names.
+
+    Raises:
+        SpecRefused: each reason with its field and remedy.
+    """
+    refusals: list[Refusal] = []
+    dataset = _find_dataset(spec, data_roots, refusals)
+    _check_gpus(connection, spec, refusals)
+    if refusals or dataset is None:
+        raise SpecRefused(refusals)
+    architecture = spec.model.architecture(
+        num_classes=dataset.num_classes, in_channels=dataset.in_channels
+    )
+    return Admission(dataset, cost.measure(architecture, spec.model.input_size))
+
+
+def _find_dataset(
+    spec: JobSpec, data_roots: Sequence[Path], refusals: list[Refusal]
+) -> DatasetInfo | None:
+    try:
+        return datasets.find(spec.data.dataset, data_roots)
+    except BadData as error:
+        refusals.append(Refusal("/data/dataset", str(error)))
+        return None
+
+
+def _check_gpus(connection: sa.Connection, spec: JobSpec, refusals: list[Refusal]) -> None:
+    wanted = spec.resources.gpus
+    if not wanted:
+        return
+    most = processes.most_gpus(connection)
+    if most is None and wanted > GPUS_WITHOUT_WORKERS:
+        refusals.append(
+            Refusal(
+                "/resources/gpus",
+                f"resources.gpus: {wanted} GPUs were asked for, and no worker is up to offer them; "
+                f"ask for at most {GPUS_WITHOUT_WORKERS}, or start the worker first",
+            )
+        )
+    elif most is not None and wanted > most:
+        refusals.append(
+            Refusal(
+                "/resources/gpus",
+                f"resources.gpus: {wanted} GPUs were asked for, the largest worker has {most}; "
+                f"ask for at most {most}, or leave it out",
+            )
+        )

@@ -1,0 +1,70 @@
+"""Where Postgres and SQLite differ: the database's clock, stored types, and ignoring conflicts.
+
+All times come from the database: a worker with a wrong clock cannot shorten or stretch a lease.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """Aware UTC datetimes. SQLite keeps them as text with six decimals, which sorts by time."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts INTEGER keys only
+
+
+class now_plus(FunctionElement[datetime]):  # noqa: N801  # reads as the SQL function it stands for
+    """The database's clock, plus some seconds (may be negative)."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+    def __init__(self, seconds: float | sa.ColumnElement[float] = 0.0) -> None:
+        super().__init__(
+            sa.literal(float(seconds), sa.Float) if isinstance(seconds, int | float) else seconds
+        )
+
+
+@compiles(now_plus, "postgresql")
+def _now_plus_postgresql(element: now_plus, compiler: Any, **kwargs: Any) -> str:
+    seconds = compiler.process(element.clauses, **kwargs)
+    return f"(clock_timestamp() + make_interval(secs => {seconds}))"
+
+
+@compiles(now_plus, "sqlite")
+def _now_plus_sqlite(element: now_plus, compiler: Any, **kwargs: Any) -> str:
+    seconds = compiler.process(element.clauses, **kwargs)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.3f seconds', {seconds})) || '000')"
+
+
+def insert_new(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that leaves out rows which are there already."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def database_time(connection: sa.Connection) -> datetime:
+    """What time it is, by the database."""
+    return connection.execute(sa.select(now_plus(0.0))).scalar_one()

@@ -1,0 +1,416 @@
+"""The life of a job. The only module that writes a status: one conditional UPDATE and an event.
+
+`attempt` is the fencing token: a worker that was given up for dead changes no row and gets Fenced.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from jobs import outbox, queries, recording
+from jobs.dialect import now_plus
+from jobs.errors import Fenced
+from jobs.ids import new_id
+from jobs.recording import Entry, Report
+from jobs.records import Checkpoint, Job, columns
+from jobs.states import AttemptOutcome, EventType, JobStatus, sources_of
+from jobs.tables import artifacts, attempts, jobs
+from netaug_core.errors import FailureClass
+
+JOB_COLUMNS = columns(Job, jobs)
+FIRST_PAUSE_S = 10.0  # before the second restart of a job whose machines keep dying; then doubled
+LONGEST_PAUSE_S = 600.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that this attempt now owns, and its checkpoints, the newest first."""
+
+    job: Job
+    checkpoints: list[Checkpoint]
+
+    @property
+    def seconds_left(self) -> float:
+        """What remains of the job's time limit, in seconds."""
+        limit = float(self.job.spec["resources"]["time_limit_seconds"])
+        return limit - self.job.seconds_used
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the owner asked of a running job."""
+
+    cancel: bool
+    stop: bool
+
+
+@dataclass(frozen=True)
+class StoredArtifact:
+    """A file whose bytes are in storage already, to be made visible with the job's success."""
+
+    name: str
+    kind: str
+    media_type: str
+    description: str
+    storage_key: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a change of state tells: facts beside the status, and events that come before it."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    before: tuple[Entry, ...] = ()
+
+    def entries(self, target: JobStatus) -> tuple[Entry, ...]:
+        changed = Entry(EventType.STATE, {"status": target, **self.facts})
+        if target.is_final:
+            return (*self.before, changed, Entry(EventType.DONE, {"status": target}))
+        return (*self.before, changed)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended, for its row and for the people who read it."""
+
+    outcome: AttemptOutcome
+    failure: FailureClass | None = None
+    message: str | None = None
+    exit_code: int | None = None
+
+
+def move(
+    connection: sa.Connection,
+    job_id: str,
+    target: JobStatus,
+    *,
+    sources: set[JobStatus],
+    attempt: int | None = None,
+    told: Told | None = None,
+    **values: Any,
+) -> Job | None:
+    """Change a job's state along the transition table, and say so in its events.
+
+    The job must be in one of `sources` and, if `attempt` is given, still at that attempt; `values`
+    are further columns to set.
+
+    Returns:
+        the job as it is now, or None if the conditions do not hold: nothing was written then.
+    """
+    if not sources <= sources_of(target):
+        raise ValueError(f"no transition from {sorted(sources)} to {target}")
+    entries = (told or Told()).entries(target)
+    held = () if attempt is None else (jobs.c.attempt == attempt,)
+    row = connection.execute(
+        sa.update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.status.in_(sources), *held)
+        .values(
+            status=target,
+            version=jobs.c.version + 1,
+            last_event=jobs.c.last_event + len(entries),
+            # A claim is what starts an attempt: the fencing token grows nowhere else.
+            attempt=jobs.c.attempt + (target is JobStatus.RUNNING),
+            finished_at=now_plus() if target.is_final else None,
+            **values,
+        )
+        .returning(*JOB_COLUMNS)
+    ).one_or_none()
+    if row is None:
+        return None
+    job = Job(**row._mapping)
+    recording.append_events(connection, job_id, job.attempt, job.last_event, entries)
+    return job
+
+
+def _end_attempt(
+    connection: sa.Connection,
+    job_id: str,
+    attempt: int,
+    target: JobStatus,
+    ending: Ending,
+    *,
+    before: tuple[Entry, ...] = (),
+    **values: Any,
+) -> Job | None:
+    """Move a running job on and close its attempt; None if this attempt no longer holds it."""
+    facts = {"outcome": ending.outcome, "failure": ending.failure, "message": ending.message}
+    job = move(
+        connection,
+        job_id,
+        target,
+        sources={JobStatus.RUNNING},
+        attempt=attempt,
+        told=Told({name: fact for name, fact in facts.items() if fact is not None}, before),
+        lease_until=None,
+        worker=None,
+        **values,
+    )
+    if job is not None:
+        connection.execute(
+            sa.update(attempts)
+            .where(attempts.c.job_id == job_id, attempts.c.attempt == attempt)
+            .values(
+                ended_at=now_plus(),
+                outcome=ending.outcome,
+                failure=ending.failure,
+                message=ending.message,
+                exit_code=ending.exit_code,
+            )
+        )
+    return job
+
+
+def claim(
+    connection: sa.Connection, *, worker: str, gpus: int, lease_seconds: float
+) -> Claim | None:
+    """Take the most urgent queued job that fits this worker, and start its next attempt.
+
+    Returns:
+        None if there is none, or another worker was faster.
+    """
+    fits = sa.or_(jobs.c.gpus.is_(None), jobs.c.gpus <= gpus)
+    candidate = (
+        sa.select(jobs.c.id)
+        .where(jobs.c.status == JobStatus.QUEUED, jobs.c.run_after <= now_plus(), fits)
+        .order_by(jobs.c.priority.desc(), jobs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    job_id = connection.execute(candidate).scalar()
+    if job_id is None:
+        return None
+    job = move(
+        connection,
+        job_id,
+        JobStatus.RUNNING,
+        sources={JobStatus.QUEUED},
+        told=Told({"worker": worker}),
+        lease_until=now_plus(lease_seconds),
+        worker=worker,
+        last_batch=0,
+        started_at=sa.func.coalesce(jobs.c.started_at, now_plus()),
+    )
+    if job is None:
+        return None
+    connection.execute(
+        sa.insert(attempts).values(
+            job_id=job.id, attempt=job.attempt, worker=worker, started_at=now_plus()
+        )
+    )
+    return Claim(job, queries.checkpoints(connection, job.id))
+
+
+def report(
+    connection: sa.Connection, job_id: str, attempt: int, news: Report, *, lease_seconds: float
+) -> Wishes:
+    """Renew the lease and keep what happened since the last report.
+
+    A report that is sent again, because the answer to its commit was lost, is kept once.
+
+    Raises:
+        Fenced: the attempt was given up for dead.
+    """
+    entries = news.all_entries
+    row = connection.execute(
+        _renewal(job_id, attempt, lease_seconds)
+        .where(jobs.c.last_batch < news.batch)
+        .values(
+            last_batch=news.batch,
+            last_event=jobs.c.last_event + len(entries),
+            **({"progress": news.progress} if news.progress else {}),
+            **({"seconds_used": news.seconds_used} if news.seconds_used else {}),
+        )
+    ).one_or_none()
+    if row is None:
+        row = connection.execute(_renewal(job_id, attempt, lease_seconds)).one_or_none()
+        if row is None:
+            raise Fenced(f"attempt {attempt} of job {job_id} no longer holds the lease")
+    else:
+        recording.append_events(connection, job_id, attempt, row.last_event, entries)
+        recording.append_metrics(connection, job_id, attempt, news.metrics)
+        recording.append_checkpoints(connection, job_id, attempt, news.checkpoints)
+        recording.note_attempt(connection, job_id, attempt, news)
+    return Wishes(
+        cancel=row.cancel_requested_at is not None, stop=row.stop_requested_at is not None
+    )
+
+
+def _renewal(job_id: str, attempt: int, lease_seconds: float) -> Any:
+    return (
+        sa.update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.attempt == attempt, jobs.c.status == JobStatus.RUNNING)
+        .values(lease_until=now_plus(lease_seconds), version=jobs.c.version + 1)
+        .returning(jobs.c.last_event, jobs.c.cancel_requested_at, jobs.c.stop_requested_at)
+    )
+
+
+def succeed(
+    connection: sa.Connection,
+    job_id: str,
+    attempt: int,
+    *,
+    result: dict[str, Any],
+    stored: list[StoredArtifact],
+) -> None:
+    """Make the artifacts visible and end the job, in one transaction. May be sent again.
+
+    Raises:
+        Fenced: the attempt was given up for dead.
+    """
+    listed = tuple(
+        Entry(EventType.ARTIFACT, {"name": a.name, "size_bytes": a.size_bytes, "sha256": a.sha256})
+        for a in stored
+    )
+    ending = Ending(AttemptOutcome.SUCCEEDED, exit_code=0)
+    job = _end_attempt(
+        connection, job_id, attempt, JobStatus.SUCCEEDED, ending, before=listed, result=result
+    )
+    if job is None:
+        _check_ended_so(connection, job_id, attempt, JobStatus.SUCCEEDED)
+        return
+    rows = [
+        {"id": new_id("art"), "job_id": job_id, "attempt": attempt, **vars(artifact)}
+        for artifact in stored
+    ]
+    connection.execute(sa.insert(artifacts).values(created_at=now_plus()), rows)
+
+
+def _check_ended_so(
+    connection: sa.Connection, job_id: str, attempt: int, status: JobStatus
+) -> None:
+    ended = connection.execute(
+        sa.select(jobs.c.id).where(
+            jobs.c.id == job_id, jobs.c.attempt == attempt, jobs.c.status == status
+        )
+    ).scalar()
+    if ended is None:
+        raise Fenced(f"attempt {attempt} of job {job_id} no longer holds the lease")
+
+
+def fail(connection: sa.Connection, job_id: str, attempt: int, ending: Ending) -> JobStatus:
+    """End an attempt that failed: a lost one is started again, any other ends the job.
+
+    Returns:
+        the job's state now.
+
+    Raises:
+        Fenced: the attempt was given up for dead.
+    """
+    if ending.outcome is AttemptOutcome.LOST:
+        job = _lock_attempt(connection, job_id, attempt)
+        return _lose(connection, job, ending)
+    moved = _end_attempt(
+        connection,
+        job_id,
+        attempt,
+        JobStatus.FAILED,
+        ending,
+        failure=ending.failure,
+        failure_message=ending.message,
+    )
+    if moved is None:
+        _check_ended_so(connection, job_id, attempt, JobStatus.FAILED)
+    return JobStatus.FAILED
+
+
+def release(connection: sa.Connection, job_id: str, attempt: int) -> JobStatus:
+    """Give a job back, not charged: the worker shuts down. A cancelled one ends instead.
+
+    Raises:
+        Fenced: the attempt was given up for dead.
+    """
+    job = _lock_attempt(connection, job_id, attempt)
+    if job.cancel_requested_at is not None:
+        return cancelled(connection, job_id, attempt)
+    ending = Ending(AttemptOutcome.RELEASED, message="the worker was shut down")
+    _end_attempt(connection, job_id, attempt, JobStatus.QUEUED, ending, rung_at=None)
+    outbox.ring(connection, job_id)
+    return JobStatus.QUEUED
+
+
+def cancelled(connection: sa.Connection, job_id: str, attempt: int) -> JobStatus:
+    """End a running job whose trainer was stopped because its owner gave it up.
+
+    Raises:
+        Fenced: the attempt was given up for dead.
+    """
+    ending = Ending(AttemptOutcome.CANCELLED)
+    if _end_attempt(connection, job_id, attempt, JobStatus.CANCELLED, ending) is None:
+        _check_ended_so(connection, job_id, attempt, JobStatus.CANCELLED)
+    return JobStatus.CANCELLED
+
+
+def expire_leases(connection: sa.Connection, *, limit: int = 100) -> list[str]:
+    """Start again, or end, jobs whose worker has not been heard of; their ids."""
+    overdue = connection.execute(
+        sa.select(*JOB_COLUMNS)
+        .where(jobs.c.status == JobStatus.RUNNING, jobs.c.lease_until < now_plus())
+        .order_by(jobs.c.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    ending = Ending(
+        AttemptOutcome.LOST,
+        FailureClass.INFRA_LOST,
+        "the worker stopped reporting; its lease ran out",
+    )
+    for row in overdue:
+        _lose(connection, Job(**row._mapping), ending)
+    return [row.id for row in overdue]
+
+
+def _lock_attempt(connection: sa.Connection, job_id: str, attempt: int) -> Job:
+    row = connection.execute(
+        sa.select(*JOB_COLUMNS)
+        .where(jobs.c.id == job_id, jobs.c.attempt == attempt, jobs.c.status == JobStatus.RUNNING)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise Fenced(f"attempt {attempt} of job {job_id} no longer holds the lease")
+    return Job(**row._mapping)
+
+
+def _lose(connection: sa.Connection, job: Job, ending: Ending) -> JobStatus:
+    lost = job.lost_attempts + 1
+    if job.cancel_requested_at is not None:
+        _end_attempt(
+            connection, job.id, job.attempt, JobStatus.CANCELLED, ending, lost_attempts=lost
+        )
+        return JobStatus.CANCELLED
+    if lost >= job.max_attempts:
+        message = f"{ending.message} (attempt {lost} of {job.max_attempts}; no more are left)"
+        _end_attempt(
+            connection,
+            job.id,
+            job.attempt,
+            JobStatus.FAILED,
+            ending,
+            lost_attempts=lost,
+            failure=ending.failure,
+            failure_message=message,
+        )
+        return JobStatus.FAILED
+    pause = pause_before_restart(lost)
+    _end_attempt(
+        connection,
+        job.id,
+        job.attempt,
+        JobStatus.QUEUED,
+        ending,
+        lost_attempts=lost,
+        run_after=now_plus(pause),
+        rung_at=None,
+    )
+    if pause == 0:
+        outbox.ring(connection, job.id)
+    return JobStatus.QUEUED
+
+
+def pause_before_restart(lost_attempts: int) -> float:
+    """Seconds: none after the first loss, then 10, 20, 40, ... at most 600."""
+    if lost_attempts <= 1:
+        return 0.0
+    return min(FIRST_PAUSE_S * 2.0 ** (lost_attempts - 2), LONGEST_PAUSE_S)

@@ -1,0 +1,230 @@
+"""Reads. Lists go by key, newest first; nothing counts a big table."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from jobs.errors import ArtifactNotFound, JobNotFound
+from jobs.records import Artifact, Attempt, Checkpoint, Event, Job, MetricPoint, columns
+from jobs.states import EventType, JobStatus
+from jobs.tables import artifacts, attempts, job_tags, jobs
+from jobs.tables import checkpoints as checkpoint_table
+from jobs.tables import events as event_table
+from jobs.tables import metrics as metric_table
+
+JOB_COLUMNS = columns(Job, jobs)
+EVENT_COLUMNS = columns(Event, event_table)
+NEWEST_CHECKPOINTS = 3
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs to list. `before` is the id after which the page begins (older ones)."""
+
+    statuses: tuple[JobStatus, ...] = ()
+    tags: tuple[str, ...] = ()
+    name: str | None = None
+    created_after: datetime | None = None
+    before: str | None = None
+    limit: int = field(default=50)
+
+
+def get_job(connection: sa.Connection, tenant: str, job_id: str) -> Job:
+    """One job of a tenant.
+
+    Raises:
+        JobNotFound: there is none, or it belongs to another tenant.
+    """
+    row = connection.execute(
+        sa.select(*JOB_COLUMNS).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
+    ).one_or_none()
+    if row is None:
+        raise JobNotFound(f"there is no job {job_id!r}; `GET /v1/jobs` lists yours")
+    return Job(**row._mapping)
+
+
+def list_jobs(connection: sa.Connection, tenant: str, wanted: JobFilter) -> list[Job]:
+    """A page of a tenant's jobs, newest first."""
+    conditions: list[sa.ColumnElement[bool]] = [jobs.c.tenant == tenant]
+    if wanted.before is not None:
+        conditions.append(jobs.c.id < wanted.before)
+    if wanted.statuses:
+        conditions.append(jobs.c.status.in_(wanted.statuses))
+    if wanted.name is not None:
+        conditions.append(jobs.c.name == wanted.name)
+    if wanted.created_after is not None:
+        conditions.append(jobs.c.created_at > wanted.created_after)
+    conditions.extend(_has_tag(tenant, tag) for tag in wanted.tags)
+    rows = connection.execute(
+        sa.select(*JOB_COLUMNS)
+        .where(*conditions)
+        # Both columns, so that the planner walks this tenant's part of the index only.
+        .order_by(jobs.c.tenant.desc(), jobs.c.id.desc())
+        .limit(wanted.limit)
+    )
+    return [Job(**row._mapping) for row in rows]
+
+
+def _has_tag(tenant: str, tag: str) -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        job_tags.c.tenant == tenant, job_tags.c.tag == tag, job_tags.c.job_id == jobs.c.id
+    )
+
+
+def list_attempts(connection: sa.Connection, job_id: str) -> list[Attempt]:
+    """All attempts of a job, the first one first."""
+    rows = connection.execute(
+        sa.select(*columns(Attempt, attempts))
+        .where(attempts.c.job_id == job_id)
+        .order_by(attempts.c.attempt)
+    )
+    return [Attempt(**row._mapping) for row in rows]
+
+
+def list_events(
+    connection: sa.Connection,
+    job_id: str,
+    *,
+    after: int = 0,
+    limit: int = 200,
+    only: EventType | None = None,
+) -> list[Event]:
+    """Events of a job in order, after a sequence number."""
+    statement = sa.select(*EVENT_COLUMNS).where(
+        event_table.c.job_id == job_id, event_table.c.seq > after
+    )
+    if only is not None:
+        statement = statement.where(event_table.c.type == only)
+    rows = connection.execute(statement.order_by(event_table.c.seq).limit(limit))
+    return [Event(**row._mapping) for row in rows]
+
+
+def log_tail(connection: sa.Connection, job_id: str, *, chunks: int = 5) -> str:
+    """The end of a job's log."""
+    rows = connection.execute(
+        sa.select(event_table.c.data)
+        .where(event_table.c.job_id == job_id, event_table.c.type == EventType.LOG)
+        .order_by(event_table.c.seq.desc())
+        .limit(chunks)
+    )
+    return "".join(str(row.data["text"]) for row in reversed(rows.all()))
+
+
+def list_metrics(
+    connection: sa.Connection,
+    job_id: str,
+    *,
+    keys: tuple[str, ...] = (),
+    after: tuple[int, str] | None = None,
+    epoch_end: bool | None = None,
+    limit: int = 1000,
+) -> list[MetricPoint]:
+    """Metric points by step, then key, after such a pair; of overlapping attempts, the newest."""
+    ranked = sa.select(
+        *columns(MetricPoint, metric_table),
+        sa.func.row_number()
+        .over(
+            partition_by=(metric_table.c.key, metric_table.c.step),
+            order_by=metric_table.c.attempt.desc(),
+        )
+        .label("age"),
+    ).where(metric_table.c.job_id == job_id)
+    if after is not None:
+        step, key = after
+        ranked = ranked.where(
+            sa.or_(
+                metric_table.c.step > step,
+                sa.and_(metric_table.c.step == step, metric_table.c.key > key),
+            )
+        )
+    if keys:
+        ranked = ranked.where(metric_table.c.key.in_(keys))
+    if epoch_end is not None:
+        ranked = ranked.where(metric_table.c.epoch_end == epoch_end)
+    newest = ranked.subquery()
+    rows = connection.execute(
+        sa.select(*[newest.c[column.name] for column in columns(MetricPoint, metric_table)])
+        .where(newest.c.age == 1)
+        .order_by(newest.c.step, newest.c.key)
+        .limit(limit)
+    )
+    return [MetricPoint(**row._mapping) for row in rows]
+
+
+def checkpoints(connection: sa.Connection, job_id: str) -> list[Checkpoint]:
+    """The newest checkpoints of a job, the newest first."""
+    rows = connection.execute(
+        sa.select(*columns(Checkpoint, checkpoint_table))
+        .where(checkpoint_table.c.job_id == job_id)
+        .order_by(checkpoint_table.c.step.desc(), checkpoint_table.c.attempt.desc())
+        .limit(NEWEST_CHECKPOINTS)
+    )
+    return [Checkpoint(**row._mapping) for row in rows]
+
+
+def list_artifacts(connection: sa.Connection, job_id: str) -> list[Artifact]:
+    """The files of a job that succeeded, by name."""
+    rows = connection.execute(
+        sa.select(*columns(Artifact, artifacts))
+        .where(artifacts.c.job_id == job_id)
+        .order_by(artifacts.c.name)
+    )
+    return [Artifact(**row._mapping) for row in rows]
+
+
+def get_artifact(connection: sa.Connection, job_id: str, name: str) -> Artifact:
+    """One file of a job that succeeded.
+
+    Raises:
+        ArtifactNotFound: the job has none of this name.
+    """
+    row = connection.execute(
+        sa.select(*columns(Artifact, artifacts)).where(
+            artifacts.c.job_id == job_id, artifacts.c.name == name
+        )
+    ).one_or_none()
+    if row is None:
+        raise ArtifactNotFound(
+            f"job {job_id} has no artifact {name!r}; `GET /v1/jobs/{job_id}/artifacts` lists them"
+        )
+    return Artifact(**row._mapping)
+
+
+def newest_digest(connection: sa.Connection, dataset: str) -> str | None:
+    """The digest of a dataset as the newest job that read it found it."""
+    return connection.execute(
+        sa.select(jobs.c.dataset_digest)
+        .where(jobs.c.dataset == dataset, jobs.c.dataset_digest.is_not(None))
+        .order_by(jobs.c.id.desc())
+        .limit(1)
+    ).scalar()
+
+
+def queue_position(connection: sa.Connection, job: Job) -> int | None:
+    """How many queued jobs start before this one; None unless it is queued."""
+    if job.status is not JobStatus.QUEUED:
+        return None
+    earlier = sa.or_(
+        jobs.c.priority > job.priority,
+        sa.and_(jobs.c.priority == job.priority, jobs.c.id < job.id),
+    )
+    return int(
+        connection.execute(
+            sa.select(sa.func.count())
+            .select_from(jobs)
+            .where(jobs.c.status == JobStatus.QUEUED, earlier)
+        ).scalar_one()
+    )
+
+
+def count_by_status(connection: sa.Connection) -> dict[JobStatus, int]:
+    """How many jobs of all tenants are queued and running, for the operator's metrics."""
+    rows: Any = connection.execute(
+        sa.select(jobs.c.status, sa.func.count())
+        .where(jobs.c.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+        .group_by(jobs.c.status)
+    )
+    counts = dict.fromkeys((JobStatus.QUEUED, JobStatus.RUNNING), 0)
+    return counts | {row[0]: row[1] for row in rows}

@@ -1,0 +1,76 @@
+"""What is read from the environment (`NETAUG_...`) or secret files. Nobody else reads it."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SECRETS_DIR = Path("/run/secrets")
+
+
+class DatabaseSettings(BaseSettings):
+    """All that a migration needs. A secret may be a file: /run/secrets/netaug_database_url."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NETAUG_",
+        secrets_dir=SECRETS_DIR if SECRETS_DIR.is_dir() else None,
+        extra="ignore",
+    )
+
+    database_url: SecretStr
+
+
+class Settings(DatabaseSettings):
+    """How this installation runs."""
+
+    broker_url: SecretStr = SecretStr("")  # the API needs none
+    broker_dir: Path | None = None  # of the file-system broker of the embedded mode
+    storage_url: str = Field(description="file:///directory or s3://bucket/prefix")
+    s3_endpoint: str | None = None
+    s3_public_endpoint: str | None = Field(
+        None, description="The S3 address that users reach; null: the API streams downloads itself."
+    )
+    s3_region: str = "us-east-1"
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
+
+    data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    work_dir: Path = Path("/var/lib/netaug/work")
+
+    lease_seconds: float = Field(30.0, ge=1.0, le=3600.0)
+    heartbeat_seconds: float = Field(2.0, gt=0.0, le=600.0)
+    dispatch_seconds: float = Field(1.0, gt=0.0, le=60.0, description="The dispatcher's period.")
+    grace_seconds: float = Field(
+        20.0, ge=0.0, le=600.0, description="What a trainer gets to write a checkpoint and leave."
+    )
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda)$")
+    trainer_threads: int = Field(0, ge=0, le=256, description="0: one per core.")
+    loader_workers: int = Field(0, ge=0, le=64)
+    log_cap_bytes: int = Field(10 << 20, ge=1 << 10, description="Of one job's log.")
+
+    database_pool_size: int = Field(20, ge=1, le=500)
+    log_level: str = "INFO"
+
+    @field_validator("data_roots", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(Path(part) for part in value.split(":") if part)
+        return value
+
+    @model_validator(mode="after")
+    def _heartbeats_fit_the_lease(self) -> Self:
+        if self.heartbeat_seconds * 3 > self.lease_seconds:
+            raise ValueError(
+                "NETAUG_HEARTBEAT_SECONDS must be at most a third of NETAUG_LEASE_SECONDS "
+                f"({self.lease_seconds}); got {self.heartbeat_seconds}"
+            )
+        return self
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings."""
+    return Settings()

@@ -1,0 +1,88 @@
+"""Submitting a job: the row, its first event and its doorbell, in one transaction."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from jobs import idempotency, outbox, queries, recording
+from jobs.admission import Admission
+from jobs.dialect import now_plus
+from jobs.idempotency import IdempotencyKey
+from jobs.ids import new_id
+from jobs.lifecycle import JOB_COLUMNS
+from jobs.recording import Entry
+from jobs.records import Job
+from jobs.states import EventType, JobStatus
+from jobs.tables import job_tags, jobs
+from netaug_core.spec import JobSpec
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The stored job. `replayed`: an earlier submit with the same key had made it."""
+
+    job: Job
+    replayed: bool
+
+
+def submit(
+    connection: sa.Connection,
+    spec: JobSpec,
+    admission: Admission,
+    *,
+    tenant: str,
+    idempotency_key: IdempotencyKey | None = None,
+) -> Submitted:
+    """Store a job with its first event and its doorbell.
+
+    Raises:
+        IdempotencyMismatch: the key was used with another body.
+        JobNotFound: the key's job has been deleted.
+    """
+    job_id = new_id("job")
+    if idempotency_key is not None:
+        earlier = idempotency.reserve(connection, tenant, idempotency_key, job_id)
+        if earlier is not None:
+            return Submitted(queries.get_job(connection, tenant, earlier), replayed=True)
+    job = _insert(connection, job_id, spec, admission, tenant)
+    return Submitted(job, replayed=False)
+
+
+def _insert(
+    connection: sa.Connection, job_id: str, spec: JobSpec, admission: Admission, tenant: str
+) -> Job:
+    tags = sorted(set(spec.tags))
+    row = connection.execute(
+        sa.insert(jobs)
+        .values(
+            id=job_id,
+            tenant=tenant,
+            name=spec.name,
+            tags=tags,
+            spec=spec.model_dump(mode="json"),
+            cost=admission.cost_facts(),
+            dataset=spec.data.dataset,
+            dataset_digest=admission.dataset.digest,
+            status=JobStatus.QUEUED,
+            attempt=0,
+            lost_attempts=0,
+            max_attempts=spec.resources.max_attempts,
+            priority=spec.resources.priority,
+            gpus=spec.resources.gpus,
+            run_after=now_plus(),
+            seconds_used=0.0,
+            last_event=1,
+            last_batch=0,
+            version=1,
+            created_at=now_plus(),
+        )
+        .returning(*JOB_COLUMNS)
+    ).one()
+    if tags:
+        connection.execute(
+            sa.insert(job_tags), [{"tenant": tenant, "tag": t, "job_id": job_id} for t in tags]
+        )
+    queued = Entry(EventType.STATE, {"status": JobStatus.QUEUED})
+    recording.append_events(connection, job_id, 0, 1, (queued,))
+    outbox.ring(connection, job_id)
+    return Job(**row._mapping)
