@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error, in UTC. A line is an event with fields."""
+"""Structured logs on standard error: one JSON object a line, an event with fields, in UTC."""
 
 import logging
 import sys

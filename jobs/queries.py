@@ -112,6 +112,17 @@ def log_tail(connection: sa.Connection, job_id: str, *, chunks: int = 5) -> str:
     return "".join(str(row.data["text"]) for row in reversed(rows.all()))
 
 
+def log_bytes(connection: sa.Connection, job_id: str) -> int:
+    """About how much of its log a job has used, in bytes."""
+    text = event_table.c.data["text"].as_string()
+    used = connection.execute(
+        sa.select(sa.func.sum(sa.func.length(text))).where(
+            event_table.c.job_id == job_id, event_table.c.type == EventType.LOG
+        )
+    ).scalar()
+    return int(used or 0)
+
+
 def list_metrics(
     connection: sa.Connection,
     job_id: str,

@@ -1,0 +1,267 @@
+"""One attempt from claim to end: start the trainer, tell the database, obey wishes, store files."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+import structlog
+
+from jobs import db, endings, lifecycle
+from jobs.errors import Fenced, ObjectMissing, StorageUnavailable
+from jobs.lifecycle import Claim, Ending, Wishes
+from jobs.queries import log_bytes
+from jobs.settings import Settings
+from jobs.states import AttemptOutcome
+from jobs.storage import Storage
+from netaug_core import events
+from netaug_core.errors import FailureClass
+from netaug_core.spec import JobSpec
+from worker import outcome, staging
+from worker.intake import Intake
+from worker.ladder import Ladder, Reason
+from worker.lease import Lease
+from worker.memory import oom_kills
+from worker.news import News
+from worker.trainer_process import TrainerProcess, WorkDir, boottime
+from worker.uploads import Uploads
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 0.1
+RETRY_S = 0.5  # between two tries to tell a database that is away
+Result = TypeVar("Result")
+
+
+class LeaseOver(Exception):
+    """The database has not answered for so long that another worker may soon take the job."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What a worker process holds for all its attempts."""
+
+    engine: sa.Engine
+    storage: Storage
+    settings: Settings
+    draining: Event
+
+
+def run(claim: Claim, platform: Platform, *, claimed_at: float) -> None:
+    """Run one claimed attempt to its end. `claimed_at`: boottime before the claim was sent."""
+    job_log = log.bind(job_id=claim.job.id, attempt=claim.job.attempt)
+    job_log.info("attempt_started")
+    try:
+        with staging.work_directory(platform.settings.work_dir, claim) as work:
+            Attempt(claim, platform, work, claimed_at).run()
+    except Fenced:
+        job_log.warning("attempt_fenced")
+    except LeaseOver:
+        job_log.warning("attempt_gave_up_its_lease")
+    else:
+        job_log.info("attempt_ended")
+
+
+class Attempt:
+    """The supervisor's state for one attempt."""
+
+    def __init__(self, claim: Claim, platform: Platform, work: WorkDir, claimed_at: float) -> None:
+        self._claim = claim
+        self._job_id, self._number = claim.job.id, claim.job.attempt
+        self._platform = platform
+        self._work = work
+        self._spec = JobSpec.model_validate(claim.job.spec)
+        self._lease = Lease(platform.settings.lease_seconds, sent=claimed_at)
+        self._news = News()
+        self._uploads = Uploads(platform.storage, self._job_id, self._number, work)
+        self._process: TrainerProcess | None = None
+        self._ladder: Ladder | None = None
+        self._began = time.monotonic()
+        self._next_report = 0.0
+        self._stop_asked = False
+        self._written: list[events.ArtifactWritten] = []
+        self._last_words: list[events.Finished | events.Failed | events.Left] = []
+        self._handlers: dict[type[events.RunEvent], Callable[[Any], None]] = {
+            events.Started: self._news.started,
+            events.Progress: self._news.progress,
+            events.Metrics: self._news.metrics,
+            events.CheckpointWritten: self._uploads.checkpoint,
+            events.ArtifactWritten: self._written.append,
+            events.Finished: self._last_words.append,
+            events.Failed: self._last_words.append,
+            events.Left: self._last_words.append,
+        }
+
+    def run(self) -> None:
+        try:
+            resume = self._fetch_checkpoint()
+            ended = self._train(resume)
+            self._conclude(ended)
+        except (StorageUnavailable, OSError) as error:
+            # Storage away, or this machine's disk full: another attempt may do better.
+            log.warning("attempt_lost", job_id=self._job_id, reason=str(error))
+            self._end(Ending(AttemptOutcome.LOST, FailureClass.INFRA_LOST, str(error)[:2000]))
+        finally:
+            self._uploads.close()
+
+    def _fetch_checkpoint(self) -> Path | None:
+        storage = self._platform.storage
+        return self._wait_for(
+            self._uploads.run(lambda: staging.fetch_checkpoint(storage, self._claim, self._work))
+        )
+
+    def _train(self, resume: Path | None) -> outcome.Exit:
+        settings = self._platform.settings
+        kills_before = oom_kills()
+        process = TrainerProcess(
+            self._work, settings, resume=resume, alive_until=self._lease.alive_until
+        )
+        self._process = process
+        self._ladder = Ladder(process, grace_seconds=settings.grace_seconds)
+        intake = Intake(process.events, process.output, log_bytes_left=self._log_bytes_left())
+        try:
+            while (code := process.exit_code()) is None:
+                intake.happened.wait(TICK_S)
+                intake.happened.clear()
+                self._take(intake)
+                self._tick()
+            intake.finish(settings.grace_seconds)
+            self._take(intake)
+        finally:
+            process.close()
+        return outcome.Exit(
+            code=code,
+            last_words=self._last_words[-1] if self._last_words else None,
+            left_for=self._ladder.reason,
+            out_of_memory=oom_kills() > kills_before,
+        )
+
+    def _log_bytes_left(self) -> int:
+        with db.reading(self._platform.engine) as connection:
+            used = log_bytes(connection, self._job_id)
+        return max(0, self._platform.settings.log_cap_bytes - used)
+
+    def _take(self, intake: Intake) -> None:
+        self._news.text(intake.take_text())
+        for event in intake.take_events():
+            self._handlers[type(event)](event)
+
+    def _tick(self) -> None:
+        """Everything that must go on while the attempt waits for something."""
+        for checkpoint in self._uploads.stored_checkpoints():
+            self._news.stored(checkpoint)
+        now = time.monotonic()
+        if now >= self._next_report:
+            self._next_report = now + self._platform.settings.heartbeat_seconds
+            self._report()
+        if self._lease.is_over:
+            raise LeaseOver
+        if self._ladder is not None:
+            if self._platform.draining.is_set():
+                self._ladder.begin(Reason.DRAIN, now=now)
+            if now - self._began > self._claim.seconds_left:
+                self._ladder.begin(Reason.TIMEOUT, now=now)
+            self._ladder.climb(now)
+
+    def _report(self) -> bool:
+        """Send what happened and renew the lease; False while the database does not answer."""
+        used = self._claim.job.seconds_used + time.monotonic() - self._began
+        report = self._news.report(seconds_used=used)
+        sent = boottime()
+        try:
+            with db.writing(self._platform.engine) as connection:
+                wishes = lifecycle.report(
+                    connection,
+                    self._job_id,
+                    self._number,
+                    report,
+                    lease_seconds=self._platform.settings.lease_seconds,
+                )
+        except db.UNAVAILABLE as error:
+            log.warning("report_failed", job_id=self._job_id, reason=type(error).__name__)
+            return False
+        self._news.answered()
+        self._lease.renewed(sent=sent)
+        if self._process is not None:
+            self._process.keep_alive(self._lease.alive_until)
+            self._heed(wishes)
+        return True
+
+    def _heed(self, wishes: Wishes) -> None:
+        if wishes.cancel and self._ladder is not None:
+            self._ladder.begin(Reason.CANCEL, now=time.monotonic())
+        elif wishes.stop and not self._stop_asked and self._process is not None:
+            self._stop_asked = True
+            if self._ladder is None or self._ladder.reason is None:
+                self._process.ask("stop")
+
+    def _conclude(self, ended: outcome.Exit) -> None:
+        """Tell the database how the attempt ended, with all that it left."""
+        while not self._uploads.is_idle:
+            self._tick()
+            time.sleep(TICK_S)
+        self._flush()
+        if isinstance(ended.last_words, events.Finished) and ended.code == 0:
+            # A result that was complete when a wish to leave arrived still counts.
+            self._succeed(ended.last_words.result)
+        elif ended.left_for is Reason.CANCEL:
+            self._write(lambda c: endings.cancelled(c, self._job_id, self._number))
+        elif ended.left_for is Reason.DRAIN:
+            self._write(lambda c: endings.release(c, self._job_id, self._number))
+        else:
+            resources = self._spec.resources
+            self._end(
+                outcome.ending_of(
+                    ended,
+                    retry_exit_codes=resources.retry_exit_codes,
+                    time_limit_s=resources.time_limit_seconds,
+                )
+            )
+
+    def _succeed(self, result: dict[str, Any]) -> None:
+        try:
+            stored = self._wait_for(self._uploads.artifacts(self._written))
+        except ObjectMissing as error:
+            self._end(Ending(AttemptOutcome.LOST, FailureClass.INFRA_LOST, str(error)))
+            return
+        self._write(
+            lambda c: endings.succeed(c, self._job_id, self._number, result=result, stored=stored)
+        )
+
+    def _end(self, ending: Ending) -> None:
+        self._write(lambda c: endings.fail(c, self._job_id, self._number, ending))
+
+    def _flush(self) -> None:
+        """Report until nothing is left to tell."""
+        for checkpoint in self._uploads.stored_checkpoints():
+            self._news.stored(checkpoint)
+        while not self._news.is_empty:
+            if not self._report():
+                self._pause()
+
+    def _write(self, statement: Callable[[sa.Connection], object]) -> None:
+        """One last transaction, tried until the database answers or the lease is over."""
+        while True:
+            try:
+                with db.writing(self._platform.engine) as connection:
+                    statement(connection)
+            except db.UNAVAILABLE as error:
+                log.warning("ending_not_written", job_id=self._job_id, reason=str(error)[:500])
+                self._pause()
+            else:
+                return
+
+    def _pause(self) -> None:
+        if self._lease.is_over:
+            raise LeaseOver
+        time.sleep(RETRY_S)
+
+    def _wait_for(self, future: "Future[Result]") -> Result:
+        while not future.done():
+            self._tick()
+            time.sleep(TICK_S)
+        return future.result()

@@ -1,0 +1,153 @@
+"""The trainer as a child process behind its guard: starting it, its pipes, the ladder to end it."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from jobs.settings import Settings
+
+GUARD = Path(__file__).parent / "guard.py"
+SPEC_FILE = "spec.json"
+CONTROL_FILE = "control"
+OUTPUT_DIR = "output"
+
+# What a trainer may know of its surroundings: no address, no credential of the service.
+INHERITED = (
+    *("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONPATH"),
+    *("CUDA_VISIBLE_DEVICES", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"),
+    *("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"),
+)
+# glibc returns and faults in freed blocks at every step by default: a fifth of a CPU step's time.
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
+    "MALLOC_TOP_PAD_": str(1 << 26),
+}
+
+
+@dataclass(frozen=True)
+class WorkDir:
+    """One attempt's directory: the spec, what to resume from, and what the trainer writes."""
+
+    path: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.path / SPEC_FILE
+
+    @property
+    def output(self) -> Path:
+        return self.path / OUTPUT_DIR
+
+    @property
+    def control(self) -> Path:
+        return self.path / CONTROL_FILE
+
+    @property
+    def uploads(self) -> Path:
+        return self.path / "uploads"
+
+
+class TrainerProcess:
+    """A running trainer. Call `close` at the end, whatever happened."""
+
+    def __init__(
+        self, work: WorkDir, settings: Settings, *, resume: Path | None, alive_until: float
+    ) -> None:
+        events_read, events_write = os.pipe()
+        command = _command(work, settings, resume, events_write)
+        try:
+            self._guard = subprocess.Popen(  # noqa: S603  # our own command line
+                [sys.executable, "-I", "-S", str(GUARD), str(alive_until), "--", *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(events_write,),
+                env=_environment(work),
+                cwd=work.path,
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(events_read)
+            raise
+        finally:
+            os.close(events_write)
+        self._work = work
+        self.events: IO[bytes] = os.fdopen(events_read, "rb", buffering=0)
+
+    @property
+    def output(self) -> IO[bytes]:
+        """What the trainer prints."""
+        assert self._guard.stdout is not None  # noqa: S101  # it was opened as a pipe
+        return self._guard.stdout
+
+    @property
+    def pid(self) -> int:
+        """The guard's process id."""
+        return self._guard.pid
+
+    def exit_code(self) -> int | None:
+        """None while anything of the attempt may still run."""
+        return self._guard.poll()
+
+    def keep_alive(self, until: float) -> None:
+        """Let the attempt live until this time on CLOCK_BOOTTIME."""
+        self._tell(f"until {until}")
+
+    def ask(self, wish: str) -> None:
+        """Set the flag that the trainer looks at: `stop` or `leave`. The newest wish counts."""
+        temporary = self._work.control.with_suffix(".new")
+        temporary.write_text(wish)
+        temporary.rename(self._work.control)
+
+    def terminate(self) -> None:
+        """SIGTERM to the trainer's process group."""
+        self._tell("terminate")
+
+    def kill(self) -> None:
+        """SIGKILL to the trainer's process group; the guard kills whatever else it left."""
+        self._tell("kill")
+
+    def _tell(self, line: str) -> None:
+        assert self._guard.stdin is not None  # noqa: S101  # it was opened as a pipe
+        # A guard that has ended reads no more; its exit code tells.
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            self._guard.stdin.write(f"{line}\n".encode())
+            self._guard.stdin.flush()
+
+    def close(self) -> None:
+        """End everything that still runs, and wait until it has gone."""
+        assert self._guard.stdin is not None  # noqa: S101  # it was opened as a pipe
+        with contextlib.suppress(BrokenPipeError):
+            self._guard.stdin.close()  # the guard kills the attempt when its pipe ends
+        self._guard.wait()
+        self.events.close()
+        self.output.close()
+
+
+def boottime() -> float:
+    """Seconds on a clock that no process can stop and that counts suspended time."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _command(work: WorkDir, settings: Settings, resume: Path | None, events_fd: int) -> list[str]:
+    threads = settings.trainer_threads or os.cpu_count() or 1
+    command = [sys.executable, "-m", "netaug_core", "train", str(work.spec)]
+    command += ["--out", str(work.output), "--control", str(work.control)]
+    command += ["--events-fd", str(events_fd), "--device", settings.device]
+    command += ["--threads", str(threads), "--loader-workers", str(settings.loader_workers)]
+    for root in settings.data_roots:
+        command += ["--data", str(root)]
+    if resume is not None:
+        command += ["--resume", str(resume)]
+    return command
+
+
+def _environment(work: WorkDir) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return {**inherited, **MALLOC, "HOME": str(work.path), "TMPDIR": str(work.path)}

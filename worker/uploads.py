@@ -1,0 +1,102 @@
+"""Files of an attempt on their way to storage, one after the other, beside the heartbeats."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from jobs.endings import StoredArtifact
+from jobs.errors import ObjectMissing
+from jobs.recording import StoredCheckpoint
+from jobs.storage import Storage, attempt_key, sha256_of
+from netaug_core.events import ArtifactWritten, CheckpointWritten
+from worker.trainer_process import WorkDir
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+
+
+class Uploads:
+    """Uploads of one attempt. Every digest is taken again from the bytes that are sent."""
+
+    def __init__(self, storage: Storage, job_id: str, attempt: int, work: WorkDir) -> None:
+        self._storage = storage
+        self._job_id = job_id
+        self._attempt = attempt
+        self._work = work
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="upload")
+        self._checkpoints: list[Future[StoredCheckpoint]] = []
+
+    def run(self, work: Callable[[], Result]) -> "Future[Result]":
+        """Begin other work with storage."""
+        return self._executor.submit(work)
+
+    def checkpoint(self, event: CheckpointWritten) -> None:
+        """Begin to store a checkpoint."""
+        held = self._work.uploads / event.name
+        try:
+            # The trainer deletes a checkpoint when it has a newer one; this name stays.
+            os.link(self._work.output / event.name, held, follow_symlinks=False)
+        except FileNotFoundError:
+            return  # there is a newer one already, and its event is on the way
+        self._checkpoints.append(self._executor.submit(self._store_checkpoint, event, held))
+
+    def _store_checkpoint(self, event: CheckpointWritten, held: Path) -> StoredCheckpoint:
+        key = attempt_key(self._job_id, self._attempt, "checkpoints", event.name)
+        _check(held, event.size_bytes, event.sha256)
+        self._storage.put(key, held)
+        held.unlink()
+        return StoredCheckpoint(event.step, event.epoch, key, event.size_bytes, event.sha256)
+
+    def stored_checkpoints(self) -> list[StoredCheckpoint]:
+        """Checkpoints that have been stored since the last call; failed ones are logged."""
+        ended = [future for future in self._checkpoints if future.done()]
+        self._checkpoints = [future for future in self._checkpoints if not future.done()]
+        stored = []
+        for future in ended:
+            error = future.exception()
+            if error is None:
+                stored.append(future.result())
+            else:
+                # Training goes on: a later checkpoint may be stored, an older one is there.
+                log.warning("checkpoint_not_stored", job_id=self._job_id, reason=str(error))
+        return stored
+
+    @property
+    def is_idle(self) -> bool:
+        return all(future.done() for future in self._checkpoints)
+
+    def artifacts(self, written: list[ArtifactWritten]) -> "Future[list[StoredArtifact]]":
+        """Begin to store the files for the user."""
+        return self._executor.submit(lambda: [self._store_artifact(event) for event in written])
+
+    def _store_artifact(self, event: ArtifactWritten) -> StoredArtifact:
+        path = self._work.output / event.name
+        key = attempt_key(self._job_id, self._attempt, "artifacts", event.name)
+        _check(path, event.size_bytes, event.sha256)
+        self._storage.put(key, path)
+        if self._storage.size(key) != event.size_bytes:
+            raise ObjectMissing(f"{key} has another size in storage than {event.size_bytes} bytes")
+        return StoredArtifact(
+            name=event.name,
+            kind=event.kind,
+            media_type=event.media_type,
+            description=event.description,
+            storage_key=key,
+            size_bytes=event.size_bytes,
+            sha256=event.sha256,
+        )
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _check(path: Path, size_bytes: int, sha256: str) -> None:
+    if path.is_symlink() or not path.is_file():
+        raise ObjectMissing(f"the trainer left no file {path.name}")
+    if path.stat().st_size != size_bytes or sha256_of(path) != sha256:
+        raise ObjectMissing(f"{path.name} is not what the trainer said it had written")
