@@ -1,0 +1,206 @@
+"""The trainer's command line: `python -m netaug_core train SPEC --out DIR`."""
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from netaug_core.errors import (
+    EXIT_LEFT,
+    BadSpec,
+    CoreError,
+    ExportMismatch,
+    FailureClass,
+    OutOfMemory,
+)
+from netaug_core.events import Failed, Left
+from netaug_core.spec import JobSpec, load_spec
+from netaug_core.training.control import Control, LeaveRequested
+from netaug_core.training.reporting import Console, EventStream, Reporter
+
+EXIT_BUG = 1
+EXIT_NO_SUPERVISOR = 70  # EX_SOFTWARE: nobody reads the events any more
+MAX_MESSAGE = 4000
+# What torch says when the machine's own memory is at an end; it is a plain RuntimeError.
+CPU_OUT_OF_MEMORY = "can't allocate memory"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; its exit code (errors.py has the meanings)."""
+    options = _parser().parse_args(arguments)
+    code: int = options.command(options)
+    return code
+
+
+def _train(options: argparse.Namespace) -> int:
+    reporter: Reporter = Console() if options.events_fd is None else EventStream(options.events_fd)
+    control = Control(options.control)
+    control.listen_to_signals()
+    try:
+        _run(options, control, reporter)
+    except LeaveRequested as leave:
+        reporter.emit(Left(step=leave.step))
+        return EXIT_LEFT
+    except BrokenPipeError:
+        return EXIT_NO_SUPERVISOR
+    except Exception as error:  # noqa: BLE001  # the edge: whatever it was, the supervisor is told
+        return _report_failure(error, reporter)
+    return 0
+
+
+def _run(options: argparse.Namespace, control: Control, reporter: Reporter) -> None:
+    spec = read_spec(options.spec)
+    from netaug_core import run  # here: `--help` and a bad spec should not wait for torch
+
+    run.train(
+        spec,
+        run.RunOptions(
+            directory=options.out,
+            data_roots=tuple(options.data),
+            device=options.device,
+            num_threads=options.threads,
+            resume_from=options.resume,
+            num_loader_workers=options.loader_workers,
+        ),
+        control,
+        reporter,
+    )
+
+
+def read_spec(path: Path) -> JobSpec:
+    """The spec in a file.
+
+    Raises:
+        BadSpec: it cannot be read, or a field is wrong; each is named.
+    """
+    try:
+        return load_spec(path)
+    except OSError as error:
+        raise BadSpec(f"cannot read the spec {path}: {error.strerror}") from error
+    except ValidationError as error:
+        fields = (
+            f"{'.'.join(map(str, one['loc'])) or 'spec'}: {one['msg']}" for one in error.errors()
+        )
+        raise BadSpec("; ".join(fields)) from error
+    except ValueError as error:
+        raise BadSpec(f"{path}: {error}") from error
+
+
+def _report_failure(error: Exception, reporter: Reporter) -> int:
+    failed, code = classify(error)
+    if not isinstance(error, CoreError):
+        traceback.print_exc()
+    try:
+        reporter.emit(failed)
+    except BrokenPipeError:
+        return EXIT_NO_SUPERVISOR
+    return code
+
+
+def classify(error: Exception) -> tuple[Failed, int]:
+    """The failure to report, and the exit code that goes with it."""
+    message = str(error) or type(error).__name__
+    if _is_out_of_memory(error):
+        message = (
+            f"data.batch_size or model.input_size: out of memory; lower one of them ({message})"
+        )
+        error = OutOfMemory(message)
+    if isinstance(error, CoreError):
+        return Failed(failure=error.failure, message=message[:MAX_MESSAGE]), error.exit_code
+    text = f"{type(error).__name__}: {message}"[:MAX_MESSAGE]
+    return Failed(failure=FailureClass.INFRA_LOST, message=text), EXIT_BUG
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # By name: torch may not be loaded yet, and this module does not load it.
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or CPU_OUT_OF_MEMORY in str(error)
+    )
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from netaug_core.export.verify import verify
+
+    try:
+        report = verify(read_spec(options.spec), options.dir, options.reference, options.data)
+    except CoreError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(report.model_dump_json() + "\n")
+    return 0 if all(file.agrees for file in report.files) else ExportMismatch.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m netaug_core",
+        description="Train a tiny vision network with Network Augmentation, without any service.",
+        epilog="Exit codes: 0 done, 64 bad spec, 65 bad data, 66 diverged, 67 out of memory, "
+        "68 an exported file is wrong, 69 checkpoint unusable, 75 left with a checkpoint.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands.add_parser("train", help="train, export and verify one network"))
+    _add_verify(
+        commands.add_parser(
+            "verify", help="compare exported files with what was trained (internal)"
+        )
+    )
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_train)
+    _add_spec_and_data(parser)
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="for checkpoints and results")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    add("--threads", type=_count, metavar="N", help="CPU threads; a resume takes the checkpoint's")
+    add("--resume", type=Path, metavar="FILE", help="checkpoint to go on from")
+    add(
+        "--loader-workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes that decode image files ahead (default: 0, in the trainer itself)",
+    )
+    add("--events-fd", type=int, metavar="N", help="write events as JSON lines to this descriptor")
+    add(
+        "--control",
+        type=Path,
+        metavar="FILE",
+        help="watched: once it says `stop`, finish with the best network so far; `leave`: write a "
+        "checkpoint and exit. SIGTERM and Ctrl-C mean leave",
+    )
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_verify)
+    _add_spec_and_data(parser)
+    parser.add_argument("--dir", type=Path, required=True, help="holds the exported files")
+    parser.add_argument("--reference", type=Path, required=True, help="what was trained")
+
+
+def _add_spec_and_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", type=Path, metavar="SPEC", help="job file, YAML or JSON")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder below which datasets are found by name; may be repeated",
+    )
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; got {text}")
+    return count
+
+
+if __name__ == "__main__":
+    sys.exit(main())

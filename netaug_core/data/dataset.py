@@ -1,0 +1,137 @@
+"""A dataset ready to train on: its three parts, its classes, how its pixels are normalised."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from netaug_core import datasets
+from netaug_core.data.counters import Indices
+from netaug_core.data.sources import ImageSource
+from netaug_core.data.split import VALIDATION_SEED, stratified
+from netaug_core.datasets import DatasetInfo
+from netaug_core.errors import BadData
+from netaug_core.spec import DataSpec
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pictures with labels. `indices` are positions in the source, `labels` belong to them."""
+
+    source: ImageSource
+    indices: Indices
+    labels: Indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def take(self, positions: Indices) -> "Part":
+        return Part(self.source, self.indices[positions], self.labels[positions])
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Pixels 0..1 minus `mean`, divided by `std`, for each channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class RawDataset:
+    """What a reader finds on disk, before the validation part is taken away."""
+
+    class_names: tuple[str, ...]
+    train: Part
+    test: Part
+    normalisation: Normalisation
+    resize: str = "the whole picture, bilinear"
+    digest: str | None = None  # a folder's is taken apart: it reads every file
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The best epoch is picked on `validation`; `test` is scored once, at the end."""
+
+    name: str
+    digest: str
+    class_names: tuple[str, ...]
+    in_channels: int
+    train: Part
+    validation: Part
+    test: Part
+    normalisation: Normalisation
+    resize: str  # how a picture becomes a square of the input's size
+
+
+def open_dataset(spec: DataSpec, roots: Sequence[Path]) -> Dataset:
+    """Find, read and split the dataset that a spec names.
+
+    Raises:
+        BadData: it is missing, damaged, or not what it is known to be.
+    """
+    info = datasets.find(spec.dataset, roots)
+    raw = _read(info)
+    digest = _verified_digest(info, raw)
+    _check_classes(raw)
+    count = max(1, round(spec.validation_fraction * len(raw.train)))
+    rest, chosen = stratified(raw.train.labels, count, VALIDATION_SEED)
+    return Dataset(
+        name=info.name,
+        digest=digest,
+        class_names=raw.class_names,
+        in_channels=info.in_channels,
+        train=raw.train.take(rest),
+        validation=raw.train.take(chosen),
+        test=raw.test,
+        normalisation=raw.normalisation,
+        resize=raw.resize,
+    )
+
+
+def open_test_part(spec: DataSpec, roots: Sequence[Path]) -> tuple[Part, Normalisation]:
+    """The test part alone, for a process that only checks a model. Verifies no digest."""
+    raw = _read(datasets.find(spec.dataset, roots))
+    return raw.test, raw.normalisation
+
+
+def _verified_digest(info: DatasetInfo, raw: RawDataset) -> str:
+    digest = raw.digest
+    if digest is None:
+        assert info.location is not None  # noqa: S101  # for mypy: a folder has a location
+        digest = datasets.folder_digest(info.location)
+    if info.digest is not None and digest != info.digest:
+        raise BadData(
+            f"data.dataset: the content of {info.name} has the digest {digest}, expected "
+            f"{info.digest}; install the dataset again"
+        )
+    return digest
+
+
+def _read(info: DatasetInfo) -> RawDataset:
+    # Imported here: scikit-learn takes a second, and only the digits need it.
+    if info.name == "digits":
+        from netaug_core.data.digits import read_digits
+
+        return read_digits()
+    if info.location is None:
+        raise BadData(f"data.dataset: {info.name} has no files on this machine")
+    if info.name == "fashion-mnist":
+        from netaug_core.data.fashion_mnist import read_fashion_mnist
+
+        return read_fashion_mnist(info.location)
+    from netaug_core.data.folder import read_folder
+
+    return read_folder(info.location)
+
+
+def _check_classes(raw: RawDataset) -> None:
+    for part, name, least in ((raw.train, "training", 2), (raw.test, "test", 1)):
+        counts = np.bincount(part.labels, minlength=len(raw.class_names))
+        for class_name, count in zip(raw.class_names, counts, strict=True):
+            if count < least:
+                raise BadData(
+                    f"data.dataset: class {class_name!r} has {count} {name} images; "
+                    f"it needs at least {least}: add images or remove the class"
+                )

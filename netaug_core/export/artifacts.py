@@ -1,0 +1,113 @@
+"""Writes the five files of a finished run, past the gate, and reports them."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from netaug_core.data.batches import Feed
+from netaug_core.data.dataset import Dataset
+from netaug_core.datasets import file_digest
+from netaug_core.events import ArtifactWritten
+from netaug_core.export import gate, metrics_file, model_card, onnx_file, reference, tensors_file
+from netaug_core.export.names import (
+    METRICS_CSV,
+    MODEL_CARD_JSON,
+    MODEL_CARD_MD,
+    MODEL_ONNX,
+    MODEL_SAFETENSORS,
+)
+from netaug_core.export.verify import VerifyReport
+from netaug_core.models.network import Network
+from netaug_core.spec import JobSpec
+from netaug_core.training.state import EpochRow
+
+REFERENCE_FILE = ".reference.safetensors"
+SPEC_FILE = ".verify-spec.json"
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """Where the files of a run go, and the data they are checked on."""
+
+    spec: JobSpec
+    dataset: Dataset
+    directory: Path
+    roots: Sequence[Path]
+    while_waiting: Callable[[], None]
+
+    def export_models(self, network: Network, logits: Tensor, feed: Feed) -> VerifyReport:
+        """Write both model files and let a fresh process check them.
+
+        Args:
+            network: the trained tiny net, on the CPU, in eval mode.
+            logits: what it computes on the test part.
+            feed: loads the test part for the CPU.
+
+        Raises:
+            ExportMismatch: a file does not compute what was trained.
+        """
+        self.write_models(network)
+        reference_file = self.directory / REFERENCE_FILE
+        spec_file = self.directory / SPEC_FILE
+        probe = reference.probe_images(self.dataset.test, feed)
+        reference.write(reference_file, network, logits, probe)
+        spec_file.write_text(self.spec.canonical_json(), encoding="utf-8")
+        try:
+            return gate.check(
+                spec_file,
+                self.directory,
+                reference_file,
+                self.roots,
+                while_waiting=self.while_waiting,
+            )
+        finally:
+            reference_file.unlink()
+            spec_file.unlink()
+
+    def write_models(self, network: Network) -> None:
+        facts = {
+            "input_size": str(self.spec.model.input_size),
+            "classes": json.dumps(self.dataset.class_names),
+            "preprocessing": json.dumps(model_card.preprocessing(self.spec, self.dataset)),
+        }
+        tensors_file.write(self.directory / MODEL_SAFETENSORS, network, facts)
+        self.while_waiting()
+        onnx_file.write(self.directory / MODEL_ONNX, network, self.spec.model.input_size)
+
+    def write_cards(self, facts: model_card.CardFacts, history: Sequence[EpochRow]) -> None:
+        card = model_card.as_document(facts)
+        text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+        (self.directory / MODEL_CARD_JSON).write_text(text, encoding="utf-8")
+        markdown = model_card.as_markdown(card)
+        (self.directory / MODEL_CARD_MD).write_text(markdown, encoding="utf-8")
+        metrics_file.write(self.directory / METRICS_CSV, history)
+
+    def events(self) -> list[ArtifactWritten]:
+        """One event for each file, with its digest."""
+        return [
+            _written(self.directory / MODEL_SAFETENSORS, "model", "application/octet-stream",
+                     "Weights, architecture and preprocessing, fp32"),
+            _written(self.directory / MODEL_ONNX, "model", "application/octet-stream",
+                     f"The model for ONNX runtimes, fp32, opset {onnx_file.OPSET}, any batch size"),
+            _written(self.directory / MODEL_CARD_MD, "model_card", "text/markdown",
+                     "What the model is, its scores and its export certificate"),
+            _written(self.directory / MODEL_CARD_JSON, "model_card", "application/json",
+                     "The model card for programs, with the whole spec"),
+            _written(self.directory / METRICS_CSV, "metrics", "text/csv", "One line an epoch"),
+        ]  # fmt: skip
+
+
+def _written(path: Path, kind: str, media_type: str, description: str) -> ArtifactWritten:
+    return ArtifactWritten.model_validate(
+        {
+            "name": path.name,
+            "kind": kind,
+            "media_type": media_type,
+            "description": description,
+            "size_bytes": path.stat().st_size,
+            "sha256": file_digest(path),
+        }
+    )

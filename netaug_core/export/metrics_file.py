@@ -1,0 +1,18 @@
+"""metrics.csv: one line an epoch."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from netaug_core.training.state import EpochRow
+
+FIRST_COLUMNS = ("epoch", "step")
+
+
+def write(path: Path, history: Sequence[EpochRow]) -> None:
+    names = list(history[0].values) if history else []
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*FIRST_COLUMNS, *names])
+        for row in history:
+            writer.writerow([row.epoch, row.step, *(row.values[name] for name in names)])

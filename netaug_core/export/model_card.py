@@ -1,0 +1,142 @@
+"""The model card: what the model is, how it was made, how well it does, and who checked that."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from netaug_core.cost import Cost
+from netaug_core.data.dataset import Dataset
+from netaug_core.export.verify import VerifyReport
+from netaug_core.spec import JobSpec
+from netaug_core.training.evaluate import Scores
+from netaug_core.training.state import Best
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """All that a card is written from."""
+
+    spec: JobSpec
+    dataset: Dataset
+    cost: Cost
+    environment: dict[str, str | int | float | None]
+    best: Best
+    test: Scores
+    epochs_run: int
+    stopped_early: bool
+    certificate: VerifyReport
+
+
+def as_document(facts: CardFacts) -> dict[str, Any]:
+    """The card as JSON."""
+    data = facts.dataset
+    return {
+        "name": facts.spec.name,
+        "method": method(facts.spec),
+        "spec": facts.spec.model_dump(mode="json"),
+        "dataset": {
+            "name": data.name,
+            "digest": data.digest,
+            "classes": list(data.class_names),
+            "num_train": len(data.train),
+            "num_validation": len(data.validation),
+            "num_test": len(data.test),
+        },
+        "preprocessing": preprocessing(facts.spec, data),
+        "cost": asdict(facts.cost),
+        "training": {
+            "seed": facts.spec.training.seed,
+            "epochs_run": facts.epochs_run,
+            "best_epoch": facts.best.epoch,
+            "stopped_early": facts.stopped_early,
+        },
+        "scores": _scores(facts),
+        "environment": facts.environment,
+        "export_certificate": facts.certificate.model_dump(mode="json"),
+    }
+
+
+def method(spec: JobSpec) -> str:
+    return "plain" if spec.augment is None else "netaug"
+
+
+def preprocessing(spec: JobSpec, dataset: Dataset) -> dict[str, Any]:
+    """How to make the network's input from a picture."""
+    return {
+        "input_size": spec.model.input_size,
+        "channels": dataset.in_channels,
+        "layout": "NCHW",
+        "scale": "pixel / 255, then (value - mean) / std",
+        "mean": list(dataset.normalisation.mean),
+        "std": list(dataset.normalisation.std),
+        "resize": dataset.resize,
+    }
+
+
+def _scores(facts: CardFacts) -> dict[str, Any]:
+    test = facts.test
+    per_class = [
+        {"class": name, "num_images": images, "accuracy": correct / images}
+        for name, correct, images in zip(
+            facts.dataset.class_names, test.correct_per_class, test.images_per_class, strict=True
+        )
+    ]
+    return {
+        "test_accuracy": test.accuracy,
+        "test_loss": test.loss,
+        "validation_accuracy": facts.best.accuracy,
+        "validation_loss": facts.best.loss,
+        "per_class": per_class,
+    }
+
+
+def as_markdown(card: dict[str, Any]) -> str:
+    """The same card for people."""
+    return "\n\n".join(
+        (
+            f"# {card['name']}",
+            _summary(card),
+            "## Input\n\n" + _table(card["preprocessing"]),
+            "## Cost\n\n" + _table(card["cost"]),
+            "## Accuracy by class, test part\n\n" + _class_table(card["scores"]["per_class"]),
+            "## Data\n\n" + _table({k: v for k, v in card["dataset"].items() if k != "classes"}),
+            "## Training\n\n" + _table(card["training"] | card["environment"]),
+            "## Export certificate\n\n" + _certificate(card["export_certificate"]["files"]),
+            "The whole spec is in model_card.json.\n",
+        )
+    )
+
+
+def _summary(card: dict[str, Any]) -> str:
+    model, scores = card["spec"]["model"], card["scores"]
+    how = "with Network Augmentation (NetAug)" if card["method"] == "netaug" else "plainly"
+    return (
+        f"{model['name']} of width {model['width']}, trained {how} on {card['dataset']['name']}. "
+        f"Test top-1 {scores['test_accuracy']:.2%} (loss {scores['test_loss']:.4f}); "
+        f"validation top-1 {scores['validation_accuracy']:.2%} at epoch "
+        f"{card['training']['best_epoch']}, the best one. "
+        "The test part was scored once, at the end."
+    )
+
+
+def _table(values: dict[str, Any]) -> str:
+    rows = [f"| {name} | {value} |" for name, value in values.items()]
+    return "\n".join(["| | |", "|---|---|", *rows])
+
+
+def _class_table(rows: list[dict[str, Any]]) -> str:
+    lines = [f"| {row['class']} | {row['num_images']} | {row['accuracy']:.2%} |" for row in rows]
+    return "\n".join(["| class | images | top-1 |", "|---|---|---|", *lines])
+
+
+def _certificate(files: list[dict[str, Any]]) -> str:
+    lines = [
+        f"| {file['name']} | {file['num_correct']} of {file['num_images']} | "
+        f"{file['max_difference']:.2e} |"
+        for file in files
+    ]
+    head = (
+        "Each file was loaded by a fresh process and compared with the trained network on the "
+        "whole test part: same top-1 count, largest difference of a logit below "
+        f"{files[0]['tolerance']:g}."
+    )
+    return "\n".join([head, "", "| file | top-1 | largest difference |", "|---|---|---|", *lines])

@@ -1,0 +1,54 @@
+"""model.safetensors: the tiny net's weights, with all that is needed to rebuild it."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from netaug_core.architectures import Architecture, ConvLayer, InvertedBlock, SeparableBlock
+from netaug_core.errors import ExportMismatch
+from netaug_core.models.network import Network, build
+
+BLOCK_TYPES = {"separable": SeparableBlock, "inverted": InvertedBlock}
+
+
+def write(path: Path, network: Network, facts: dict[str, str]) -> None:
+    """`facts` are further metadata: input size, class names, preprocessing."""
+    metadata = {"format": "pt", "architecture": _to_json(network.architecture), **facts}
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    save_file(tensors, path, metadata)
+
+
+def read(path: Path) -> Network:
+    """Rebuild the network from the file alone.
+
+    Raises:
+        ExportMismatch: the file is damaged, or its tensors do not fit its architecture.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            architecture = _from_json(file.metadata()["architecture"])
+        network = build(architecture)
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ExportMismatch(f"{path.name} cannot be loaded again: {error}") from error
+    return network.eval()
+
+
+def _to_json(architecture: Architecture) -> str:
+    names = {cls: name for name, cls in BLOCK_TYPES.items()}
+    document = asdict(architecture)
+    document["blocks"] = [{"type": names[type(b)], **asdict(b)} for b in architecture.blocks]
+    return json.dumps(document)
+
+
+def _from_json(text: str) -> Architecture:
+    document = json.loads(text)
+    blocks = tuple(BLOCK_TYPES[block.pop("type")](**block) for block in document.pop("blocks"))
+    stem = ConvLayer(**document.pop("stem"))
+    final = document.pop("final")
+    return Architecture(
+        blocks=blocks, stem=stem, final=None if final is None else ConvLayer(**final), **document
+    )

@@ -1,0 +1,128 @@
+"""The fresh process of the export gate: loads the files alone and compares them with the reference.
+
+It shares nothing with the trainer but files: a model that only works in the process that made it
+does not pass.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]  # ships no types
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from netaug_core.data.batches import Feed
+from netaug_core.data.dataset import Part, open_test_part
+from netaug_core.data.transforms import TrainTransform
+from netaug_core.errors import ExportMismatch
+from netaug_core.export import layers, reference, tensors_file
+from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
+from netaug_core.export.reference import Reference
+from netaug_core.spec import JobSpec
+
+# Absolute, on logits: rounding of float32 in another order stays far below it.
+LOGITS_TOLERANCE = 1e-4
+Array = NDArray[np.float32]
+
+
+class FileReport(BaseModel):
+    """How one exported file compares with the trained network."""
+
+    name: str
+    num_images: int
+    num_correct: int
+    expected_num_correct: int
+    max_difference: float
+    tolerance: float = LOGITS_TOLERANCE
+    first_different_layer: str | None = None
+
+    @property
+    def agrees(self) -> bool:
+        # Written so that a NaN does not agree.
+        return self.num_correct == self.expected_num_correct and (
+            self.max_difference <= self.tolerance
+        )
+
+    def explain(self) -> str:
+        """One sentence for the person whose export failed."""
+        return (
+            f"{self.name} does not compute what was trained: its logits differ by up to "
+            f"{self.max_difference:.3g} (allowed {self.tolerance:g}), top-1 {self.num_correct} "
+            f"of {self.num_images} instead of {self.expected_num_correct}; the first layer that "
+            f"differs is {self.first_different_layer or 'unknown'}"
+        )
+
+
+class VerifyReport(BaseModel):
+    """What the fresh process found, one report a file."""
+
+    files: list[FileReport]
+
+
+def verify(
+    spec: JobSpec, directory: Path, reference_file: Path, roots: Sequence[Path]
+) -> VerifyReport:
+    """Compare the exported files in `directory` with the reference on the whole test part.
+
+    Raises:
+        ExportMismatch: a file cannot be loaded at all.
+    """
+    part, normalisation = open_test_part(spec.data, roots)
+    transform = TrainTransform(spec.data, spec.model.input_size, seed=0)  # not used: nothing varies
+    feed = Feed(transform, normalisation, torch.device("cpu"))
+    expected = reference.read(reference_file)
+    reports = [
+        _verify_tensors(directory / MODEL_SAFETENSORS, part, feed, expected),
+        _verify_onnx(directory / MODEL_ONNX, part, feed, expected),
+    ]
+    return VerifyReport(files=reports)
+
+
+@torch.no_grad()
+def _verify_tensors(path: Path, part: Part, feed: Feed, expected: Reference) -> FileReport:
+    network = tensors_file.read(path)
+    logits = np.concatenate([network(images).numpy() for images, _ in feed.evaluation(part)])
+    report = _compare(path.name, logits, part, expected)
+    if not report.agrees:
+        found = layers.of_network(network, reference.probe_images(part, feed))
+        report.first_different_layer = first_difference(found, expected.layers)
+    return report
+
+
+def _verify_onnx(path: Path, part: Part, feed: Feed, expected: Reference) -> FileReport:
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own errors derive from Exception directly
+        raise ExportMismatch(f"{path.name} cannot be loaded again: {error}") from error
+    (name,) = [node.name for node in session.get_inputs()]
+    batches = (images.contiguous().numpy() for images, _ in feed.evaluation(part))
+    logits = np.concatenate([session.run(None, {name: images})[0] for images in batches])
+    report = _compare(path.name, logits, part, expected)
+    if not report.agrees:
+        probe = reference.probe_images(part, feed).contiguous().numpy()
+        found = layers.of_onnx(path, probe)
+        report.first_different_layer = first_difference(found, expected.layers)
+    return report
+
+
+def _compare(name: str, logits: Array, part: Part, expected: Reference) -> FileReport:
+    return FileReport(
+        name=name,
+        num_images=len(part),
+        num_correct=int((logits.argmax(1) == part.labels).sum()),
+        expected_num_correct=int((expected.logits.argmax(1) == part.labels).sum()),
+        max_difference=float(np.abs(logits - expected.logits).max()),
+    )
+
+
+def first_difference(found: layers.Outputs, expected: layers.Outputs) -> str | None:
+    """The first layer in running order whose output differs, scaled by its largest value."""
+    for name, values in expected.items():
+        if name not in found:
+            continue
+        allowed = LOGITS_TOLERANCE * max(1.0, float(np.abs(values).max()))
+        if not np.abs(found[name] - values).max() <= allowed:
+            return name
+    return None
