@@ -36,8 +36,8 @@ class _PostgresListener:
 
 
 class _SqliteListener:
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sa.PoolProxiedConnection) -> None:
+        self._cursor = connection.cursor()
         self._version = self._look()
 
     def wait(self, seconds: float) -> set[str] | None:
@@ -51,7 +51,10 @@ class _SqliteListener:
         return None
 
     def _look(self) -> int:
-        return int(self._connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+        self._cursor.execute("PRAGMA data_version")
+        row = self._cursor.fetchone()
+        assert row is not None  # noqa: S101  # this pragma always answers
+        return int(row[0])
 
 
 @contextmanager
@@ -63,5 +66,8 @@ def listening(engine: sa.Engine, channel: str) -> Iterator[Listener]:
             connection.execute(f"LISTEN {channel}")
             yield _PostgresListener(connection)
     else:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as held:
+        held = engine.raw_connection()  # below SQLAlchemy, so that no transaction is open
+        try:
             yield _SqliteListener(held)
+        finally:
+            held.close()

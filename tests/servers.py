@@ -122,10 +122,10 @@ class Postgres:
     def _dsn(self, database: str) -> str:
         return f"postgresql://netaug@127.0.0.1:{self.port}/{database}"
 
-    def create_database(self, name: str) -> str:
+    def create_database(self, name: str, *, template: str = "template1") -> str:
         """A new database; its URL."""
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         return self._dsn(name)
 
     def drop_database(self, name: str) -> None:

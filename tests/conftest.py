@@ -1,0 +1,101 @@
+"""Real servers and databases for every test: Postgres and Redis of this run's own, and SQLite."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from jobs import db, schema
+from tests.servers import Postgres, Redis
+
+TEMPLATE = "template_netaug"
+_versions: list[str] = []
+
+
+def _or_skip(start: type[Postgres] | type[Redis]) -> Postgres | Redis:
+    """A laptop may have no server; in CI its absence is a failure."""
+    try:
+        server = start()
+    except FileNotFoundError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres server with a migrated database to copy from."""
+    server = _or_skip(Postgres)
+    assert isinstance(server, Postgres)
+    _versions.append(server.version())
+    engine = db.create_engine(server.create_database(TEMPLATE))
+    schema.upgrade(engine)
+    engine.dispose()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    server = _or_skip(Redis)
+    assert isinstance(server, Redis)
+    _versions.append(server.version())
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A migrated Postgres database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield postgres.create_database(name, template=TEMPLATE)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    engine = db.create_engine(f"sqlite:///{path}")
+    schema.upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of this test's own."""
+    path = tmp_path / "netaug.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["postgres", "sqlite"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Each database in turn."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    """A migrated, empty database: Postgres, then SQLite."""
+    engine = db.create_engine(database_url, pool_size=60)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_engine(postgres_url: str) -> Iterator[sa.Engine]:
+    engine = db.create_engine(postgres_url, pool_size=60)
+    yield engine
+    engine.dispose()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for version in sorted(set(_versions)):
+        terminalreporter.write_line(f"tested against {version}")
