@@ -61,7 +61,8 @@ def succeed(
         {"id": new_id("art"), "job_id": job_id, "attempt": attempt, **vars(artifact)}
         for artifact in stored
     ]
-    connection.execute(sa.insert(artifacts).values(created_at=now_plus()), rows)
+    if rows:
+        connection.execute(sa.insert(artifacts).values(created_at=now_plus()), rows)
 
 
 def _check_ended_so(

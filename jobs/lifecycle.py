@@ -96,7 +96,7 @@ def move(
             version=jobs.c.version + 1,
             last_event=jobs.c.last_event + len(entries),
             # A claim is what starts an attempt: the fencing token grows nowhere else.
-            attempt=jobs.c.attempt + (target is JobStatus.RUNNING),
+            attempt=jobs.c.attempt + int(target is JobStatus.RUNNING),
             finished_at=now_plus() if target.is_final else None,
             **values,
         )

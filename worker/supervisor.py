@@ -27,7 +27,7 @@ from worker.ladder import Ladder, Reason
 from worker.lease import Lease
 from worker.memory import oom_kills
 from worker.news import News
-from worker.trainer_process import TrainerProcess, WorkDir, boottime
+from worker.trainer_process import TRAINER, TrainerProcess, WorkDir, boottime
 from worker.uploads import Uploads
 
 log = structlog.get_logger(__name__)
@@ -49,6 +49,7 @@ class Platform:
     storage: Storage
     settings: Settings
     draining: Event
+    trainer: tuple[str, ...] = TRAINER
 
 
 def run(claim: Claim, platform: Platform, *, claimed_at: float) -> None:
@@ -118,7 +119,11 @@ class Attempt:
         settings = self._platform.settings
         kills_before = oom_kills()
         process = TrainerProcess(
-            self._work, settings, resume=resume, alive_until=self._lease.alive_until
+            self._work,
+            settings,
+            program=self._platform.trainer,
+            resume=resume,
+            alive_until=self._lease.alive_until,
         )
         self._process = process
         self._ladder = Ladder(process, grace_seconds=settings.grace_seconds)

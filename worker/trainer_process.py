@@ -30,6 +30,13 @@ MALLOC = {
 }
 
 
+# Threads that wait for each other sleep instead of spinning: two trainers that share cores would
+# otherwise slow each other down tenfold.
+THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+# The program that trains; everything else on its command line is made from the attempt.
+TRAINER = (sys.executable, "-m", "netaug_core", "train")
+
+
 @dataclass(frozen=True)
 class WorkDir:
     """One attempt's directory: the spec, what to resume from, and what the trainer writes."""
@@ -57,10 +64,16 @@ class TrainerProcess:
     """A running trainer. Call `close` at the end, whatever happened."""
 
     def __init__(
-        self, work: WorkDir, settings: Settings, *, resume: Path | None, alive_until: float
+        self,
+        work: WorkDir,
+        settings: Settings,
+        *,
+        program: tuple[str, ...] = TRAINER,
+        resume: Path | None,
+        alive_until: float,
     ) -> None:
         events_read, events_write = os.pipe()
-        command = _command(work, settings, resume, events_write)
+        command = [*program, *_arguments(work, settings, resume, events_write)]
         try:
             self._guard = subprocess.Popen(  # noqa: S603  # our own command line
                 [sys.executable, "-I", "-S", str(GUARD), str(alive_until), "--", *command],
@@ -135,19 +148,18 @@ def boottime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _command(work: WorkDir, settings: Settings, resume: Path | None, events_fd: int) -> list[str]:
+def _arguments(work: WorkDir, settings: Settings, resume: Path | None, events_fd: int) -> list[str]:
     threads = settings.trainer_threads or os.cpu_count() or 1
-    command = [sys.executable, "-m", "netaug_core", "train", str(work.spec)]
-    command += ["--out", str(work.output), "--control", str(work.control)]
-    command += ["--events-fd", str(events_fd), "--device", settings.device]
-    command += ["--threads", str(threads), "--loader-workers", str(settings.loader_workers)]
+    arguments = [str(work.spec), "--out", str(work.output), "--control", str(work.control)]
+    arguments += ["--events-fd", str(events_fd), "--device", settings.device]
+    arguments += ["--threads", str(threads), "--loader-workers", str(settings.loader_workers)]
     for root in settings.data_roots:
-        command += ["--data", str(root)]
+        arguments += ["--data", str(root)]
     if resume is not None:
-        command += ["--resume", str(resume)]
-    return command
+        arguments += ["--resume", str(resume)]
+    return arguments
 
 
 def _environment(work: WorkDir) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return {**inherited, **MALLOC, "HOME": str(work.path), "TMPDIR": str(work.path)}
+    return {**inherited, **MALLOC, **THREADS, "HOME": str(work.path), "TMPDIR": str(work.path)}

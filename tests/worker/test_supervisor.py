@@ -1,0 +1,253 @@
+"""Attempts that end in every way, with real trainer processes, on Postgres and on SQLite."""
+
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from jobs import db, endings, queries, wishes
+from jobs.states import AttemptOutcome, EventType, JobStatus
+from jobs.tables import jobs
+from netaug_core.errors import FailureClass
+from tests.worker.conftest import TENANT, Bench, tiny_spec
+
+WAITS = "while not asked(): time.sleep(0.01)\n"
+
+
+def until(condition: threading.Event) -> None:
+    assert condition.wait(30)
+
+
+def attempts_of(bench: Bench, job_id: str) -> list[AttemptOutcome | None]:
+    with db.reading(bench.engine) as connection:
+        return [a.outcome for a in queries.list_attempts(connection, job_id)]
+
+
+def test_a_real_training_succeeds_and_every_artifact_has_its_digest(bench: Bench) -> None:
+    job_id = bench.submit()
+    bench.run()
+    job = bench.job(job_id)
+    assert (job.status, job.failure_message) == (JobStatus.SUCCEEDED, None)
+    assert job.result is not None
+    assert 0.0 <= job.result["test_accuracy"] <= 1.0
+    with db.reading(bench.engine) as connection:
+        artifacts = queries.list_artifacts(connection, job_id)
+        points = queries.list_metrics(connection, job_id, keys=("train_loss",), epoch_end=True)
+    assert {a.name for a in artifacts} == {
+        *("model.safetensors", "model.onnx", "model_card.md", "model_card.json", "metrics.csv"),
+    }
+    for artifact in artifacts:
+        target = bench.settings.work_dir / "download"
+        bench.storage.fetch(
+            artifact.storage_key, target, size_bytes=artifact.size_bytes, sha256=artifact.sha256
+        )
+    assert len(points) == 3
+    assert list(bench.settings.work_dir.glob("job_*")) == []
+
+
+def test_a_trainer_that_says_it_failed_fails_its_job_with_that_class(bench: Bench) -> None:
+    job_id = bench.submit()
+    bench.run(
+        trainer=bench.script(
+            "print('about to fail')\nsay('failed', failure='diverged', message='NaN at step 3')\n"
+            "sys.exit(66)"
+        )
+    )
+    job = bench.job(job_id)
+    assert (job.status, job.failure, job.failure_message) == (
+        *(JobStatus.FAILED, FailureClass.DIVERGED),
+        "NaN at step 3",
+    )
+    assert "about to fail" in bench.log(job_id)
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(1)"])
+def test_a_trainer_that_dies_without_a_word_is_lost_and_its_job_queued_again(
+    bench: Bench, end: str
+) -> None:
+    job_id = bench.submit()
+    bench.run(trainer=bench.script(end))
+    assert bench.job(job_id).status is JobStatus.QUEUED
+    assert attempts_of(bench, job_id) == [AttemptOutcome.LOST]
+
+
+def test_a_poison_job_ends_at_its_last_attempt(bench: Bench) -> None:
+    job_id = bench.submit(tiny_spec(max_attempts=1))
+    bench.run(trainer=bench.script("os.abort()"))
+    job = bench.job(job_id)
+    assert (job.status, job.failure) == (JobStatus.FAILED, FailureClass.INFRA_LOST)
+    assert "SIGABRT" in (job.failure_message or "")
+
+
+def test_an_exit_code_that_the_spec_lists_is_retried(bench: Bench) -> None:
+    job_id = bench.submit(tiny_spec(retry_exit_codes=[66]))
+    bench.run(trainer=bench.script("say('failed', failure='diverged', message='x')\nsys.exit(66)"))
+    assert bench.job(job_id).status is JobStatus.QUEUED
+
+
+def test_a_trainer_that_says_success_without_files_does_not_succeed(bench: Bench) -> None:
+    job_id = bench.submit(tiny_spec(max_attempts=1))
+    digest = "0" * 64
+    bench.run(
+        trainer=bench.script(
+            "say('artifact', name='model.onnx', kind='model', media_type='a/b', description='',"
+            f" size_bytes=3, sha256='{digest}')\nsay('finished', step=1, result={{}})"
+        )
+    )
+    job = bench.job(job_id)
+    assert job.status is JobStatus.FAILED
+    assert "model.onnx" in (job.failure_message or "")
+
+
+def test_an_artifact_that_is_a_link_out_of_the_directory_is_refused(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    job_id = bench.submit(tiny_spec(max_attempts=1))
+    bench.run(
+        trainer=bench.script(
+            f"os.symlink({str(tmp_path / 'secret')!r}, arguments['--out'] + '/model.onnx')\n"
+            "say('artifact', name='model.onnx', kind='model', media_type='a/b', description='',"
+            " size_bytes=7, sha256='f' * 64)\nsay('finished', step=1, result={})"
+        )
+    )
+    assert bench.job(job_id).status is JobStatus.FAILED
+    assert list(bench.storage.keys("jobs")) == []
+
+
+def test_cancel_ends_a_running_job_and_all_its_processes(bench: Bench) -> None:
+    job_id = bench.submit()
+    claim = bench.claim()
+    bench.write(wishes.cancel, TENANT, job_id)
+    bench.run(
+        claim,
+        trainer=bench.script(
+            "subprocess.Popen(['sleep', '3605'], start_new_session=True)\n"
+            + WAITS
+            + "say('left', step=1)\nsys.exit(75)"
+        ),
+    )
+    assert bench.job(job_id).status is JobStatus.CANCELLED
+    assert attempts_of(bench, job_id) == [AttemptOutcome.CANCELLED]
+    assert [
+        p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "3605"]
+    ] == []
+
+
+def test_a_trainer_that_ignores_its_flag_and_sigterm_is_killed(bench: Bench) -> None:
+    job_id = bench.submit()
+    claim = bench.claim()
+    bench.write(wishes.cancel, TENANT, job_id)
+    bench.run(
+        claim,
+        trainer=bench.script("signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(3600)"),
+    )
+    assert bench.job(job_id).status is JobStatus.CANCELLED
+
+
+def test_stop_is_passed_on_and_the_result_counts(bench: Bench) -> None:
+    job_id = bench.submit()
+    claim = bench.claim()
+    bench.write(wishes.stop, TENANT, job_id)
+    bench.run(
+        claim,
+        trainer=bench.script(
+            WAITS + "say('finished', step=1, result={'control': asked(), 'test_accuracy': 0.5})"
+        ),
+    )
+    job = bench.job(job_id)
+    assert job.status is JobStatus.SUCCEEDED
+    assert job.result == {"control": "stop", "test_accuracy": 0.5}
+
+
+def test_the_time_limit_ends_a_job_as_timeout(bench: Bench) -> None:
+    job_id = bench.submit(tiny_spec(time_limit_seconds=10))
+    bench.write(lambda connection: connection.execute(sa.update(jobs).values(seconds_used=9.5)))
+    bench.run(trainer=bench.script(WAITS + "sys.exit(75)"))
+    job = bench.job(job_id)
+    assert (job.status, job.failure) == (JobStatus.FAILED, FailureClass.TIMEOUT)
+
+
+def test_a_draining_worker_gives_its_job_back_uncharged(bench: Bench) -> None:
+    job_id = bench.submit()
+    bench.draining.set()
+    bench.run(trainer=bench.script(WAITS + "say('left', step=1)\nsys.exit(75)"))
+    job = bench.job(job_id)
+    assert (job.status, job.lost_attempts) == (JobStatus.QUEUED, 0)
+    assert attempts_of(bench, job_id) == [AttemptOutcome.RELEASED]
+
+
+def test_an_attempt_given_up_for_dead_stops_its_trainer_and_writes_nothing(bench: Bench) -> None:
+    job_id = bench.submit()
+    claim = bench.claim()
+    bench.write(lambda c: c.execute(sa.update(jobs).values(lease_until=jobs.c.created_at)))
+    bench.write(endings.expire_leases)
+    second = bench.claim()
+    bench.run(claim, trainer=bench.script("print('stale')\ntime.sleep(3600)"))
+    job = bench.job(job_id)
+    assert (job.status, job.attempt) == (JobStatus.RUNNING, second.job.attempt)
+    assert bench.log(job_id) == ""
+
+
+def test_lines_that_are_no_events_are_left_out_and_the_job_goes_on(bench: Bench) -> None:
+    job_id = bench.submit()
+    bench.run(
+        trainer=bench.script(
+            "events.write('not json\\n' + 'x' * 300_000 + '\\n' + '{\"type\": \"root\"}\\n')\n"
+            "events.flush()\nsay('finished', step=1, result={'test_accuracy': 1.0})"
+        )
+    )
+    assert bench.job(job_id).status is JobStatus.SUCCEEDED
+
+
+def test_a_log_flood_is_capped_and_says_so(bench: Bench) -> None:
+    job_id = bench.submit()
+    bench.run(
+        trainer=bench.script(
+            "sys.stdout.write('\\0é' * 1_000_000)\nsys.stdout.flush()\n"
+            "say('finished', step=1, result={'test_accuracy': 1.0})"
+        )
+    )
+    log = bench.log(job_id)
+    assert bench.job(job_id).status is JobStatus.SUCCEEDED
+    assert len(log.encode()) < bench.settings.log_cap_bytes * 2 + 200
+    assert log.endswith("[the log ends here: this job has used up its size of log]\n")
+
+
+def test_metrics_and_checkpoints_arrive_with_their_attempt(bench: Bench) -> None:
+    job_id = bench.submit()
+    bench.run(
+        trainer=bench.script(
+            "import hashlib\n"
+            "open(arguments['--out'] + '/checkpoint-5.pt', 'wb').write(b'abc')\n"
+            "say('metrics', step=5, epoch=1, epoch_end=True, values={'train_loss': 0.25})\n"
+            "say('checkpoint', name='checkpoint-5.pt', step=5, epoch=1, size_bytes=3,"
+            " sha256=hashlib.sha256(b'abc').hexdigest())\n"
+            "time.sleep(0.5)\nos.abort()"
+        )
+    )
+    claim = bench.claim()
+    assert [(c.step, c.attempt) for c in claim.checkpoints] == [(5, 1)]
+    with db.reading(bench.engine) as connection:
+        [point] = queries.list_metrics(connection, job_id)
+        [event] = queries.list_events(connection, job_id, only=EventType.METRIC)
+    assert (point.key, point.step, point.value) == ("train_loss", 5, 0.25)
+    assert event.data["values"] == {"train_loss": 0.25}
+
+
+def test_the_trainer_knows_no_address_and_no_credential(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETAUG_DATABASE_URL", "postgresql://canary")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    job_id = bench.submit()
+    bench.run(
+        trainer=bench.script(
+            "print(json.dumps(dict(os.environ)), sys.argv)\n"
+            "say('finished', step=1, result={'test_accuracy': 1.0})"
+        )
+    )
+    assert "canary" not in bench.log(job_id)
+    assert "netaug.db" not in bench.log(job_id)
