@@ -36,8 +36,10 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) of normalised images (B, C, H, W)."""
-        # Images of one channel are laid out both ways at once; say which one the rest shall take.
-        features = self.stem(images).contiguous(memory_format=torch.channels_last)
+        features = self.stem(images)
+        if images.shape[1] == 1:
+            # One channel is laid out both ways at once: say that the rest is to be the fast way.
+            features = features.contiguous(memory_format=torch.channels_last)
         features = self.blocks(features)
         if self.final is not None:
             features = self.final(features)

@@ -175,7 +175,9 @@ class Trainer:
         self.state.losses.settle(self.step)
         latest = self.state.losses.latest
         self.reporter.emit(self._progress(now - self._started, latest[0]))
-        if now - self._measured >= METRICS_SECONDS:
+        # An epoch's last step is told by the metrics of the whole epoch.
+        is_last = self.state.step_in_epoch == self.steps_per_epoch
+        if now - self._measured >= METRICS_SECONDS and not is_last:
             self._measured = now
             values = dict(zip(LOSS_NAMES.values(), latest, strict=False))
             values["learning_rate"] = rate
