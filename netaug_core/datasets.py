@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ FASHION_MNIST_FILES = (
 )
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 MAX_FOLDER_DEPTH = 4
+# A name, or the folder's path below the data root; no part may start with a dot.
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+MAX_NAME_LENGTH = 200
 READ_BYTES = 1 << 20
 
 
@@ -63,6 +67,17 @@ def find(name: str, roots: Sequence[Path]) -> DatasetInfo:
     if name == "fashion-mnist":
         return _fashion_mnist(roots)
     return _folder(name, roots)
+
+
+def checked_name(name: str) -> str:
+    """A name that comes from outside, if it can be one.
+
+    Raises:
+        UnknownDataset: it has characters that no dataset's name has.
+    """
+    if NAME_PATTERN.fullmatch(name) is None or len(name) > MAX_NAME_LENGTH:
+        raise UnknownDataset(f"there is no dataset {name[:100]!r}")
+    return name
 
 
 def catalogue(roots: Sequence[Path]) -> list[DatasetInfo]:

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from netaug_core.architectures import FAMILIES, FIXED_WIDTH, Architecture, ModelOptions
+from netaug_core.datasets import MAX_NAME_LENGTH, NAME_PATTERN
 
 MAX_SPEC_BYTES = 1 << 20
 MAX_MULTIPLIERS = 8
@@ -28,12 +29,9 @@ Count = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$")]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:=/-]{0,49}$")]
-# A name, or the folder's path below the data root; no part may start with a dot.
 DatasetName = Annotated[
     str,
-    StringConstraints(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$", max_length=200
-    ),
+    StringConstraints(pattern=rf"^{NAME_PATTERN.pattern}$", max_length=MAX_NAME_LENGTH),
 ]
 
 

@@ -1,0 +1,105 @@
+"""The files of a job that succeeded: a manifest, and downloads that can be resumed."""
+
+import base64
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+
+from api import answers, pages, problems, ranges
+from api.auth import Reader
+from api.context import Context, Shared
+from api.problems import NOT_FINISHED, ApiProblem
+from api.routes.jobs import NO_JOB
+from api.schemas import ArtifactView, Manifest
+from jobs import db, errors, queries
+from jobs.records import Artifact
+from jobs.states import JobStatus
+
+router = APIRouter(prefix="/jobs", tags=["artifacts"])
+
+OCTETS = "application/octet-stream"
+
+
+@router.get(
+    "/{job_id}/artifacts",
+    operation_id="list_artifacts",
+    response_model=Manifest,
+    responses=answers.errors(NO_JOB),
+)
+def list_artifacts(
+    context: Shared, who: Reader, job_id: str, _query: Annotated[pages.NoQuery, Query()]
+) -> Response:
+    """Name, size and SHA-256 of every file; empty until the job has succeeded."""
+    with db.reading(context.engine) as connection:
+        queries.get_job(connection, who.tenant, job_id)
+        found = queries.list_artifacts(connection, job_id)
+    items = [ArtifactView.of(artifact) for artifact in found]
+    return answers.answer(Manifest.model_construct(job_id=job_id, items=items))
+
+
+@router.get(
+    "/{job_id}/artifacts/{name}",
+    operation_id="download_artifact",
+    response_class=Response,
+    responses={
+        200: {"content": {OCTETS: {}}, "description": "The file."},
+        206: {"content": {OCTETS: {}}, "description": "The bytes asked for."},
+        304: {"description": "You have it already."},
+        307: {"description": "The file is at this address for five minutes."},
+        **answers.errors(
+            NO_JOB, problems.DOMAIN[errors.ArtifactNotFound], NOT_FINISHED, problems.RANGE
+        ),
+    },
+)
+def download_artifact(
+    context: Shared,
+    who: Reader,
+    job_id: str,
+    name: str,
+    request: Request,
+    _query: Annotated[pages.NoQuery, Query()],
+) -> Response:
+    """A file. `ETag` and `Repr-Digest` carry its SHA-256; ranges are served."""
+    artifact = _find(context, who.tenant, job_id, name)
+    etag = f'"{artifact.sha256}"'
+    if answers.matches(request, etag):
+        return Response(status_code=304, headers={"ETag": etag})
+    address = context.storage.presign(artifact.storage_key)
+    if address is not None:
+        return RedirectResponse(address, 307, {"Cache-Control": "no-store"})
+    return _stream(context, artifact, ranges.requested(request, artifact.size_bytes, etag))
+
+
+def _find(context: Context, tenant: str, job_id: str, name: str) -> Artifact:
+    with db.reading(context.engine) as connection:
+        job = queries.get_job(connection, tenant, job_id)
+        if job.status is not JobStatus.SUCCEEDED:
+            raise ApiProblem(
+                NOT_FINISHED,
+                f"job {job_id} is {job.status}; its files are there when it has succeeded",
+            )
+        return queries.get_artifact(connection, job_id, name)
+
+
+def _stream(context: Context, artifact: Artifact, part: tuple[int, int] | None) -> Response:
+    start, end = part or (0, artifact.size_bytes)
+    headers = {
+        "ETag": f'"{artifact.sha256}"',
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(end - start),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(artifact.name, safe='')}",
+        "Repr-Digest": f"sha-256=:{_base64(artifact.sha256)}:",
+        "Cache-Control": "private, no-cache",
+    }
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{artifact.size_bytes}"
+    # Before the first byte is sent, a missing object is an error answer and no broken download.
+    context.storage.size(artifact.storage_key)
+    blocks = context.storage.read(artifact.storage_key, start=start, end=end)
+    return StreamingResponse(blocks, 200 if part is None else 206, headers, OCTETS)
+
+
+def _base64(hexadecimal: str) -> str:
+    return base64.b64encode(bytes.fromhex(hexadecimal)).decode()

@@ -1,0 +1,279 @@
+"""What the API answers: the public form of the domain's records. Nothing of a server leaks."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from jobs.keys import NewKey, Scope
+from jobs.records import ApiKey, Artifact, Attempt, Event, Job, MetricPoint
+from jobs.states import AttemptOutcome, EventType, JobStatus
+from netaug_core.datasets import DatasetInfo
+from netaug_core.errors import FailureClass
+
+
+class CostView(BaseModel):
+    """What the tiny network costs on a device."""
+
+    params: int = Field(description="Weights and biases, batch normalisation included.")
+    macs: int = Field(description="Multiply-accumulates for one image.")
+    peak_activation_bytes: int = Field(description="Most activations alive at once, int8.")
+    peak_layer: str = Field(description="The operation that holds that peak.")
+
+
+class FailureView(BaseModel):
+    """Why a job failed."""
+
+    failure_class: FailureClass = Field(serialization_alias="class", validation_alias="class")
+    message: str
+    log_tail: str | None = None
+
+
+class JobSummary(BaseModel):
+    """A job in a list."""
+
+    id: str
+    name: str
+    tags: list[str]
+    status: JobStatus
+    model: str
+    dataset: str
+    attempt: int
+    progress: dict[str, Any] | None
+    result: dict[str, Any] | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, job: Job) -> "JobSummary":
+        return cls.model_construct(**summary_fields(job))
+
+
+def summary_fields(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "name": job.name,
+        "tags": job.tags,
+        "status": job.status,
+        "model": job.spec["model"]["name"],
+        "dataset": job.dataset,
+        "attempt": job.attempt,
+        "progress": job.progress,
+        "result": job.result,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+    }
+
+
+class AttemptView(BaseModel):
+    """One try at a job: who ran it, from where, how it ended."""
+
+    attempt: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    from_step: int | None
+    last_step: int | None
+    outcome: AttemptOutcome | None
+    failure_class: FailureClass | None
+    message: str | None
+    exit_code: int | None
+    environment: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> "AttemptView":
+        fields = {
+            name: getattr(attempt, name) for name in cls.model_fields if name != "failure_class"
+        }
+        return cls.model_construct(failure_class=attempt.failure, **fields)
+
+
+class JobView(JobSummary):
+    """A job, whole."""
+
+    spec: dict[str, Any]
+    cost: CostView
+    dataset_digest: str | None
+    max_attempts: int
+    lost_attempts: int
+    cancel_requested_at: datetime | None
+    stop_requested_at: datetime | None
+    queue_position: int | None = Field(description="Queued jobs that start before this one.")
+    seconds_used: float = Field(description="Of resources.time_limit_seconds, all attempts.")
+    failure: FailureView | None
+    attempts: list[AttemptView]
+
+
+class JobPage(BaseModel):
+    items: list[JobSummary]
+    next_cursor: str | None
+
+
+class EventView(BaseModel):
+    """Something that happened to a job."""
+
+    seq: int
+    type: EventType
+    attempt: int
+    created_at: datetime
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: Event) -> "EventView":
+        return cls.model_construct(
+            seq=event.seq,
+            type=event.type,
+            attempt=event.attempt,
+            created_at=event.created_at,
+            data=event.data,
+        )
+
+
+class EventPage(BaseModel):
+    items: list[EventView]
+    next_cursor: str | None
+
+
+class MetricView(BaseModel):
+    key: str
+    step: int
+    epoch: int
+    value: float | None = Field(description="Null where it was not a finite number.")
+    epoch_end: bool
+
+    @classmethod
+    def of(cls, point: MetricPoint) -> "MetricView":
+        return cls.model_construct(**vars(point))
+
+
+class MetricPage(BaseModel):
+    items: list[MetricView]
+    next_cursor: str | None
+
+
+class LogChunk(BaseModel):
+    seq: int
+    attempt: int
+    created_at: datetime
+    text: str
+
+
+class LogPage(BaseModel):
+    items: list[LogChunk]
+    next_cursor: str | None
+
+
+class ArtifactView(BaseModel):
+    """A file for download."""
+
+    id: str
+    name: str
+    kind: str
+    media_type: str
+    description: str
+    size_bytes: int
+    sha256: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, artifact: Artifact) -> "ArtifactView":
+        return cls.model_construct(**{name: getattr(artifact, name) for name in cls.model_fields})
+
+
+class Manifest(BaseModel):
+    """All files of a job."""
+
+    job_id: str
+    items: list[ArtifactView]
+
+
+class DatasetView(BaseModel):
+    """A dataset that a job can name."""
+
+    name: str
+    kind: str
+    num_classes: int
+    in_channels: int
+    description: str
+    digest: str | None = Field(description="SHA-256; of a folder, as the newest job read it.")
+    num_train: int | None
+    num_test: int | None
+
+    @classmethod
+    def of(cls, dataset: DatasetInfo, newest_digest: str | None) -> Self:
+        names = ("name", "kind", "num_classes", "in_channels", "description")
+        return cls(
+            digest=dataset.digest or newest_digest,
+            num_train=dataset.num_train,
+            num_test=dataset.num_test,
+            **{name: getattr(dataset, name) for name in names},
+        )
+
+
+class DatasetList(BaseModel):
+    items: list[DatasetView]
+
+
+class KeyRequest(BaseModel):
+    """A key to make."""
+
+    model_config = {"extra": "forbid"}
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")
+    scope: Scope = Scope.SUBMIT
+    expires_at: datetime | None = Field(None, description="RFC 3339 with an offset.")
+
+
+class KeyView(BaseModel):
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Self:
+        return cls(**{name: getattr(key, name) for name in KeyView.model_fields})
+
+
+class NewKeyView(KeyView):
+    """A key just made. The secret is shown this once."""
+
+    secret: str
+
+    @classmethod
+    def made(cls, new: NewKey) -> Self:
+        return cls(secret=new.secret, **KeyView.of(new.key).model_dump())
+
+
+class KeyList(BaseModel):
+    items: list[KeyView]
+
+
+class DryRun(BaseModel):
+    """A spec that would be accepted, with every default, and what its network costs."""
+
+    spec: dict[str, Any]
+    cost: CostView
+
+
+class Health(BaseModel):
+    status: str
+
+
+class Readiness(BaseModel):
+    """`ok`, or what is wrong, for each part."""
+
+    database: str
+    storage: str
+    dispatcher: str
+    broker: str
+
+
+class Version(BaseModel):
+    version: str
+    api: str = "v1"

@@ -1,0 +1,106 @@
+"""Server-sent events: one listener a process wakes the streams whose job has something new."""
+
+import asyncio
+import contextlib
+import threading
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import sqlalchemy as sa
+import structlog
+from fastapi.sse import format_sse_event
+
+from api.schemas import EventView
+from jobs import db, notices
+from jobs.records import Event
+
+log = structlog.get_logger(__name__)
+
+PING_S = 15.0
+LISTEN_S = 1.0
+BACKOFF_S = 1.0
+BATCH = 200  # a slow reader holds no more than this many events in memory
+
+
+class Hub:
+    """Wakes streams from a listening thread. Missed notices cost a stream one ping interval."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._listen, name="notices", daemon=True)
+        self.closing = False
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def close(self) -> None:
+        """End every stream soon, so that none holds up the shutdown."""
+        self.closing = True
+        self._call(None)
+
+    @contextlib.contextmanager
+    def woken(self, job_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set when this job has something new."""
+        wake = asyncio.Event()
+        self._waiting[job_id].add(wake)
+        try:
+            yield wake
+        finally:
+            self._waiting[job_id].discard(wake)
+            if not self._waiting[job_id]:
+                del self._waiting[job_id]
+
+    def _listen(self) -> None:
+        while not self.closing:
+            try:
+                with notices.listening(self._engine, notices.EVENTS) as listener:
+                    while not self.closing:
+                        told = listener.wait(LISTEN_S)
+                        if told is None or told:
+                            self._call(told)
+            except db.UNAVAILABLE as error:
+                log.warning("listener_lost", reason=type(error).__name__)
+            threading.Event().wait(0 if self.closing else BACKOFF_S)
+
+    def _call(self, job_ids: set[str] | None) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, job_ids)
+
+    def _wake(self, job_ids: set[str] | None) -> None:
+        for job_id in list(self._waiting) if job_ids is None else job_ids & self._waiting.keys():
+            for wake in self._waiting[job_id]:
+                wake.set()
+
+
+Fetch = Callable[[int], Awaitable[tuple[list[Event], bool]]]
+
+
+async def follow(hub: Hub, job_id: str, after: int, fetch: Fetch) -> AsyncIterator[bytes]:
+    """The wire form of a job's events after a sequence number, until it is done.
+
+    `fetch` gives the next events after a number, and whether those are the last there will be.
+    """
+    with hub.woken(job_id) as wake:
+        while not hub.closing:
+            wake.clear()
+            events, is_over = await fetch(after)
+            for event in events:
+                after = event.seq
+                yield encode(event)
+            if is_over:
+                return
+            if len(events) == BATCH:
+                continue
+            try:
+                await asyncio.wait_for(wake.wait(), PING_S)
+            except TimeoutError:
+                yield b": ping\n\n"
+
+
+def encode(event: Event) -> bytes:
+    """One event as the HTML standard's event stream has it."""
+    data = EventView.of(event).model_dump_json()
+    return format_sse_event(data_str=data, event=event.type, id=str(event.seq))
