@@ -1,4 +1,4 @@
-"""An operator's commands: `python -m jobs migrate`, `python -m jobs create-key`."""
+"""An operator's commands: `python -m jobs migrate`, `create-key`, and `prepare` for both."""
 
 import argparse
 import os
@@ -20,9 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     engine = db.create_engine(DatabaseSettings().database_url.get_secret_value(), pool_size=1)
     try:
-        if options.command == "migrate":
+        if options.command in {"migrate", "prepare"}:
             schema.upgrade(engine)
-        else:
+        if options.command in {"create-key", "prepare"}:
             _create_key(engine, options)
     finally:
         engine.dispose()
@@ -33,9 +33,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("migrate", help="bring the database to the newest schema")
-    create = commands.add_parser(
-        "create-key", help="make an API key; with --secret-file, once and only if it is not valid"
-    )
+    create = commands.add_parser("create-key", help="make an API key and print it, or keep it")
+    prepare = commands.add_parser("prepare", help="migrate, then create-key")
+    for command in (create, prepare):
+        _add_key_options(command)
+    return parser
+
+
+def _add_key_options(create: argparse.ArgumentParser) -> None:
     create.add_argument("--tenant", default="default")
     create.add_argument("--name", default="operator")
     create.add_argument("--scope", choices=list(Scope), default=Scope.ADMIN, type=Scope)
@@ -45,7 +50,6 @@ def _parser() -> argparse.ArgumentParser:
         help="keep the secret here (mode 0600), or take it from here if it exists; "
         "without it the secret is printed",
     )
-    return parser
 
 
 def _create_key(engine: sa.Engine, options: argparse.Namespace) -> None:

@@ -1,0 +1,62 @@
+# Everything a newcomer needs: `make demo` and `make test` do all their own set-up in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 16
+
+# One environment for all: what runs the platform, and the tools that check it.
+.venv/installed: requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.PHONY: setup
+setup: .venv/installed ## Make .venv from the pinned requirements
+
+.PHONY: demo
+demo: .venv/installed ## Train a tiny model on real digits, download and verify it
+	$(BIN)/netaug up --state build/demo --port 0 -- \
+	  $(BIN)/netaug jobs submit -f examples/digits.yaml --wait --download demo-output
+
+.PHONY: test
+test: .venv/installed ## Run all tests against real Postgres and Redis
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest --cov --cov-report= -m "not compose"
+	$(BIN)/python -m coverage report --fail-under=90
+	$(BIN)/python -m coverage report --include='jobs/*' --fail-under=95
+
+.PHONY: test-compose
+test-compose: .venv/installed ## Bring docker compose up for real (needs a Docker engine)
+	$(BIN)/python -m pytest -m compose tests/compose
+
+.PHONY: lint
+lint: .venv/installed ## Format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: .venv/installed ## Format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+.PHONY: openapi
+openapi: .venv/installed ## Write docs/openapi.json from the code
+	$(BIN)/python -m api.openapi > docs/openapi.json
+
+.PHONY: bench
+bench: .venv/installed ## Measure; results go to bench/results/
+	$(BIN)/python -m bench.train_step
+	$(BIN)/python -m bench.api
+
+.PHONY: clean
+clean: ## Remove what the targets made, .venv included
+	rm -rf .venv build demo-output .coverage .coverage.* htmlcov

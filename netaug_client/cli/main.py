@@ -1,0 +1,44 @@
+"""The `netaug` command. Data goes to standard output, everything else to standard error."""
+
+import sys
+
+import typer
+
+from netaug_client.cli import datasets, jobs, keys, up
+from netaug_client.cli.exits import ExitCode, code_of
+from netaug_client.errors import NetaugError
+
+app = typer.Typer(
+    name="netaug",
+    help="Train tiny vision models with Network Augmentation.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(keys.app, name="keys")
+app.command("up")(up.up)
+
+
+@app.command("version")
+def show_version() -> None:
+    """Print the version of this program."""
+    from importlib.metadata import version  # a slow import, needed here only
+
+    typer.echo(version("netaug"))
+
+
+def main() -> None:
+    """Entry point: every error of ours is a sentence and an exit code."""
+    try:
+        app()
+    except NetaugError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(code_of(error))
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

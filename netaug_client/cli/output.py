@@ -1,0 +1,106 @@
+"""What commands print: tables for people, the API's own JSON for programs."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from netaug_client.models import Artifact, JobDetails, JobSummary
+
+
+def print_json(body: BaseModel | Sequence[BaseModel]) -> None:
+    """JSON on standard output, with the API's names."""
+    if isinstance(body, BaseModel):
+        data: object = body.model_dump(mode="json", by_alias=True)
+    else:
+        data = {"items": [item.model_dump(mode="json", by_alias=True) for item in body]}
+    typer.echo(json.dumps(data, indent=2))
+
+
+def say(text: str) -> None:
+    """A line for people, on standard error."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output; without a terminal, plain columns of full width."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for row in (columns, *rows):
+            typer.echo("\t".join(row))
+        return
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def print_jobs(jobs: Sequence[JobSummary]) -> None:
+    print_table(
+        ("ID", "NAME", "STATUS", "MODEL", "DATASET", "EPOCH", "TEST ACCURACY", "AGE"),
+        [
+            (
+                *(job.id, job.name, job.status, job.model, job.dataset),
+                f"{job.progress.epoch}/{job.progress.total_epochs}" if job.progress else "",
+                accuracy(job),
+                age(job.created_at),
+            )
+            for job in jobs
+        ],
+    )
+
+
+def print_job(job: JobDetails) -> None:
+    """A job's main facts, one a line."""
+    facts = {
+        "id": job.id,
+        "name": job.name,
+        "status": job.status,
+        "model": f"{job.model}, {job.cost.params:,} params, {job.cost.macs:,} MACs, "
+        f"{job.cost.peak_activation_bytes:,} bytes of activations (int8)",
+        "dataset": job.dataset,
+        "created": f"{age(job.created_at)} ago",
+        "queue position": "" if job.queue_position is None else str(job.queue_position),
+        "test accuracy": accuracy(job),
+        "failure": f"{job.failure.failure_class}: {job.failure.message}" if job.failure else "",
+    }
+    for name, fact in facts.items():
+        if fact:
+            typer.echo(f"{name:16}{fact}")
+    for attempt in job.attempts:
+        ending = attempt.outcome or "running"
+        why = f" ({attempt.message})" if attempt.message else ""
+        start = f"from step {attempt.from_step}" if attempt.from_step is not None else "starting"
+        typer.echo(f"attempt {attempt.attempt:<8}{attempt.worker}, {start}, {ending}{why}")
+
+
+def print_files(job: JobDetails, files: Sequence[Artifact]) -> None:
+    """The job's id, its score, and every file with size and digest, the digests whole."""
+    typer.echo(f"job            {job.id}")
+    typer.echo(f"test accuracy  {accuracy(job)}")
+    for file in files:
+        typer.echo(f"{file.name:<20}{file.size_bytes:>10} bytes  sha256 {file.sha256}")
+
+
+def accuracy(job: JobSummary) -> str:
+    value = (job.result or {}).get("test_accuracy")
+    return f"{100 * value:.2f} %" if isinstance(value, float | int) else ""
+
+
+def age(then: datetime) -> str:
+    """For example `5s`, `3m`, `2h`, `9d`."""
+    seconds = max(0.0, (datetime.now(UTC) - then).total_seconds())
+    return duration(seconds)
+
+
+def duration(seconds: float) -> str:
+    for limit, size, unit in ((60, 1, "s"), (3600, 60, "m"), (86_400, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds / 86_400:.0f}d"

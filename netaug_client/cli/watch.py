@@ -1,0 +1,125 @@
+"""Following a job: a progress bar in a terminal, a line an epoch elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from netaug_client.cli.output import duration, say
+from netaug_client.errors import WaitTimedOut
+from netaug_client.jobs import Job
+from netaug_client.models import Event, JobDetails
+
+POLL_S = 1.0
+
+
+class View(Protocol):
+    def event(self, event: Event) -> None: ...
+    def job(self, details: JobDetails) -> None: ...
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def event(self, event: Event) -> None: ...
+    def job(self, details: JobDetails) -> None: ...
+
+
+class Lines:
+    """For logs and pipes: a line where something happened."""
+
+    def event(self, event: Event) -> None:
+        line = sentence(event)
+        if line is not None:
+            say(line)
+
+    def job(self, details: JobDetails) -> None: ...
+
+
+class Bar:
+    """For a terminal: epoch, loss, accuracy, time left."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("queued", total=None, facts="")
+
+    def event(self, event: Event) -> None:
+        line = sentence(event)
+        if line is not None and event.type != "metric":
+            self._progress.console.print(line, highlight=False)
+
+    def job(self, details: JobDetails) -> None:
+        now = details.progress
+        if now is None:
+            self._progress.update(self._task, description=details.status)
+            return
+        facts = [] if now.loss is None else [f"loss {now.loss:.3f}"]
+        if now.accuracy is not None:
+            facts.append(f"accuracy {100 * now.accuracy:.1f} %")
+        if now.eta_seconds is not None and not details.is_final:
+            facts.append(f"ETA {duration(now.eta_seconds)}")
+        self._progress.update(
+            self._task,
+            description=f"{details.status}, epoch {now.epoch}/{now.total_epochs}",
+            total=now.total_steps,
+            completed=now.total_steps if details.status == "succeeded" else now.step,
+            facts="  ".join(facts),
+        )
+
+
+def sentence(event: Event) -> str | None:
+    """An event for people; None for one that only programs care about."""
+    data = event.data
+    if event.type == "state":
+        why = f": {data['message']}" if data.get("message") else ""
+        return f"{data['status']}{why}"
+    if event.type == "metric":
+        shown = ("train_loss", "train_loss_augmented", "validation_accuracy")
+        values = data["values"]
+        facts = ", ".join(f"{name} {values[name]:.4f}" for name in shown if name in values)
+        return f"epoch {data['epoch']}: {facts}"
+    if event.type == "wish":
+        return f"asked to {data['wish']}"
+    return None
+
+
+@contextmanager
+def view(*, quiet: bool) -> Iterator[View]:
+    """What fits where standard error goes."""
+    if quiet:
+        yield Quiet()
+    elif sys.stderr.isatty():
+        columns = (
+            TextColumn("{task.description}"),
+            *(BarColumn(), TaskProgressColumn()),
+            TextColumn("{task.fields[facts]}"),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=False) as progress:
+            yield Bar(progress)
+    else:
+        yield Lines()
+
+
+def follow(job: Job, shown: View, *, timeout: float | None) -> JobDetails:
+    """Show a job until it is final.
+
+    Raises:
+        WaitTimedOut: it is not, after `timeout` seconds.
+    """
+    until = None if timeout is None else time.monotonic() + timeout
+    seen = 0
+    while True:
+        details = job.refresh().details
+        for event in job.events_page(after=seen):
+            seen = event.seq
+            shown.event(event)
+        shown.job(details)
+        if details.is_final:
+            return details
+        if until is not None and time.monotonic() >= until:
+            raise WaitTimedOut(f"job {job.id} is still {job.status}; it goes on")
+        time.sleep(POLL_S)

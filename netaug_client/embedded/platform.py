@@ -1,0 +1,125 @@
+"""The whole platform on one machine, without any server: `netaug up`."""
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import httpx2
+
+from netaug_client.embedded import processes
+from netaug_client.embedded.processes import Child
+from netaug_client.embedded.state import State
+from netaug_client.errors import NetaugError
+
+READY_SECONDS = 60.0
+LOOK_S = 0.1
+WORKER_GRACE_S = 40.0  # a trainer writes a checkpoint and leaves
+OTHERS_GRACE_S = 10.0
+
+
+class NotReady(NetaugError):
+    """The platform did not come up."""
+
+
+@dataclass(frozen=True)
+class Options:
+    port: int
+    data_roots: tuple[Path, ...]
+    threads: int
+
+
+class Platform:
+    """API, dispatcher and worker as child processes, over one state directory."""
+
+    def __init__(self, state: State, options: Options) -> None:
+        self._state = state
+        self._environment = processes.inherited() | state.environment(
+            options.data_roots, options.threads
+        )
+        self.port = options.port or _free_port()
+        self.stopping = Event()
+        serve = ("api", "--host", "127.0.0.1", "--port", str(self.port))
+        self.api = self._child("api", *serve)
+        self.dispatcher = self._child("dispatcher", "worker.dispatcher")
+        self.worker = self._child("worker", "worker")
+
+    def _child(self, name: str, *arguments: str) -> Child:
+        log = self._state.logs / f"{name}.log"
+        return Child(name, arguments, self._environment, log)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        return (self.worker, self.dispatcher, self.api)
+
+    def start(self) -> None:
+        """Prepare the database and the key, start everything, and wait until it is ready.
+
+        Raises:
+            NotReady: it is not, after a minute; the logs say why.
+        """
+        key_file = str(self._state.key)
+        try:
+            processes.run_once(("jobs", "prepare", "--secret-file", key_file), self._environment)
+        except subprocess.CalledProcessError as error:
+            raise NotReady(f"the database in {self._state.directory} cannot be used") from error
+        for child in self.children:
+            child.start()
+        self._wait_until_ready()
+        self._state.announce(self.url)
+
+    def _wait_until_ready(self) -> None:
+        until = time.monotonic() + READY_SECONDS
+        with httpx2.Client(base_url=self.url, timeout=5.0) as http:
+            while not self._answers(http):
+                if self.stopping.is_set():
+                    return
+                if time.monotonic() > until:
+                    raise NotReady(f"the platform is not ready; see {self._state.logs}")
+                self.revive()
+                time.sleep(LOOK_S)
+
+    def _answers(self, http: httpx2.Client) -> bool:
+        try:
+            return http.get("/readyz").is_success
+        except httpx2.TransportError:
+            return False
+
+    def revive(self) -> list[str]:
+        """Start processes again that have died; their names."""
+        return [child.name for child in self.children if child.revive()]
+
+    def stop(self) -> None:
+        """Stop the worker, which puts its job back, then the dispatcher and the API."""
+        self.stopping.set()
+        self.worker.stop(WORKER_GRACE_S)
+        self.dispatcher.stop(OTHERS_GRACE_S)
+        self.api.stop(OTHERS_GRACE_S)
+
+    def run(self, command: Sequence[str]) -> int:
+        """Run a command that finds this platform in its environment; its exit code."""
+        environment = processes.inherited() | {
+            "NETAUG_URL": self.url,
+            "NETAUG_API_KEY": self._state.key.read_text().strip(),
+        }
+        with subprocess.Popen(command, env=environment) as process:  # noqa: S603  # the user's own
+            while (code := process.poll()) is None:
+                if self.stopping.wait(LOOK_S):
+                    process.send_signal(signal.SIGINT)
+                    return process.wait()
+                self.revive()
+        return code if code >= 0 else 128 - code
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
