@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.main import create_app
+from api.wire import Connection
 from jobs import logs
 from jobs.settings import settings
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host=options.host,
         port=options.port,
         loop="uvloop",  # plain asyncio answers keep-alive requests 40 ms late
-        http="httptools",
+        http=Connection,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         forwarded_allow_ips=options.trusted_proxy,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=options.limit_concurrency,
         backlog=BACKLOG,
     )
     server = Server(config, app)
@@ -62,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument(
+        "--limit-concurrency",
+        type=int,
+        default=MOST_CONNECTIONS,
+        help="connections, open streams included; more are answered 503",
+    )
     parser.add_argument(
         "--trusted-proxy", help="address of the proxy whose X-Forwarded headers count"
     )

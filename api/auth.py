@@ -1,5 +1,6 @@
 """Who makes a request: `Authorization: Bearer nak_...`, and what that key allows."""
 
+import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -26,10 +27,11 @@ class KeyRing:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._known: dict[str, tuple[float, Principal]] = {}
+        self._known: dict[bytes, tuple[float, Principal]] = {}
+        self._use_noted: dict[str, float] = {}
 
     def recall(self, token: str) -> Principal | None:
-        known = self._known.get(token)
+        known = self._known.get(_digest(token))
         return known[1] if known and time.monotonic() - known[0] < REMEMBERED_S else None
 
     def look_up(self, token: str) -> Principal:
@@ -38,26 +40,47 @@ class KeyRing:
         Raises:
             Unauthenticated: the key is not valid.
         """
-        with db.writing(self._engine) as connection:
+        with db.reading(self._engine) as connection:
             principal = keys.authenticate(connection, token)
-            keys.note_use(connection, principal.key_id)
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
-        self._known[token] = (time.monotonic(), principal)
+            self._use_noted.clear()
+        self._known[_digest(token)] = (time.monotonic(), principal)
+        self._note_use(principal.key_id)
         return principal
+
+    def _note_use(self, key_id: str) -> None:
+        now = time.monotonic()
+        if now - self._use_noted.get(key_id, -keys.NOTE_USE_EVERY_S) < keys.NOTE_USE_EVERY_S:
+            return
+        with db.writing(self._engine) as connection:
+            keys.note_use(connection, key_id)
+        self._use_noted[key_id] = now
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def identify(request: Request) -> Principal:
+    """Who makes this request, as of now: a long stream asks again and again.
+
+    Raises:
+        ApiProblem: no key came with it.
+        Unauthenticated: the key is not, or no longer, valid.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise ApiProblem(
+            UNAUTHENTICATED, "send the header `Authorization: Bearer nak_...` with your API key"
+        )
+    ring: KeyRing = request.app.state.context.keys
+    return ring.recall(token) or await run_in_threadpool(ring.look_up, token)
 
 
 def _needs(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
     async def principal(request: Request) -> Principal:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise ApiProblem(
-                UNAUTHENTICATED, "send the header `Authorization: Bearer nak_...` with your API key"
-            )
-        ring: KeyRing = request.app.state.context.keys
-        found = ring.recall(token)
-        if found is None:
-            found = await run_in_threadpool(ring.look_up, token)
+        found = await identify(request)
         if not found.may(scope):
             raise ApiProblem(
                 FORBIDDEN, f"this needs a key of scope {scope}; ask an administrator for one"

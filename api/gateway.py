@@ -1,10 +1,10 @@
 """Around every request: an id, a size limit, security headers, one log line, its metrics."""
 
 import time
+from dataclasses import dataclass
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
@@ -20,6 +20,7 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
 }
 # The documentation pages run the script that shows the OpenAPI document; all of it is served here.
 DOCS_POLICY = (
@@ -27,6 +28,44 @@ DOCS_POLICY = (
     "img-src 'self' data:; worker-src blob:; frame-ancestors 'none'"
 )
 DOCS = ("/docs", "/redoc", "/static-offline-docs")
+
+
+@dataclass
+class Exchange:
+    """One request, and whether its answer has begun."""
+
+    scope: Scope
+    send: Send
+    telemetry: Telemetry
+    began: float
+    answered: bool = False
+
+    async def pass_on(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.answered = True
+            self._complete(MutableHeaders(scope=message))
+            self._record(message["status"])
+        await self.send(message)
+
+    def _complete(self, headers: MutableHeaders) -> None:
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        if self.scope["path"].startswith(DOCS):
+            headers["Content-Security-Policy"] = DOCS_POLICY
+        headers["X-Request-Id"] = self.scope["request_id"]
+
+    def _record(self, status: int) -> None:
+        seconds = time.perf_counter() - self.began
+        operation = getattr(self.scope.get("route"), "operation_id", None) or "none"
+        self.telemetry.answered(operation, status, seconds)
+        log.info(
+            "request",
+            method=self.scope["method"],
+            operation=operation,
+            path=self.scope["path"],
+            status=status,
+            milliseconds=round(seconds * 1000, 2),
+        )
 
 
 class Gateway:
@@ -41,38 +80,25 @@ class Gateway:
             await self._app(scope, receive, send)
             return
         scope["request_id"] = new_id("req")
-        began = time.perf_counter()
-
-        async def send_on(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._answered(scope, message, time.perf_counter() - began)
-            await send(message)
-
-        length = Headers(scope=scope).get("content-length", "0")
-        if length.isdecimal() and int(length[:20]) > MAX_SPEC_BYTES:
-            refused = too_large()
-            respond = problems.respond(
-                Request(scope), refused.kind, refused.detail, headers=refused.headers
-            )
-            await respond(scope, receive, send_on)
+        # Into every line that is logged for this request, in the thread of its route too.
+        structlog.contextvars.bind_contextvars(request_id=scope["request_id"])
+        exchange = Exchange(scope, send, self._telemetry, time.perf_counter())
+        if _announces_too_much(scope):
+            refusal = too_large()
+            answer = problems.respond(scope, refusal.kind, refusal.detail, headers=refusal.headers)
+            await answer(scope, receive, exchange.pass_on)
             return
-        await self._app(scope, receive, send_on)
+        try:
+            await self._app(scope, receive, exchange.pass_on)
+        except Exception as error:
+            if exchange.answered:
+                raise  # the connection breaks: the client sees that the answer is not whole
+            log.error("unexpected_error", exc_info=error)
+            detail = "unexpected error; the server's log has the request_id"
+            answer = problems.respond(scope, problems.INTERNAL, detail)
+            await answer(scope, receive, exchange.pass_on)
 
-    def _answered(self, scope: Scope, message: Message, seconds: float) -> None:
-        headers = MutableHeaders(scope=message)
-        for name, value in SECURITY_HEADERS.items():
-            headers[name] = value
-        if scope["path"].startswith(DOCS):
-            headers["Content-Security-Policy"] = DOCS_POLICY
-        headers["X-Request-Id"] = scope["request_id"]
-        operation = getattr(scope.get("route"), "operation_id", None) or "none"
-        self._telemetry.answered(operation, message["status"], seconds)
-        log.info(
-            "request",
-            request_id=scope["request_id"],
-            method=scope["method"],
-            operation=operation,
-            path=scope["path"],
-            status=message["status"],
-            milliseconds=round(seconds * 1000, 2),
-        )
+
+def _announces_too_much(scope: Scope) -> bool:
+    length = Headers(scope=scope).get("content-length", "0")
+    return length.isdecimal() and int(length[:20]) > MAX_SPEC_BYTES

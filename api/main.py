@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from pydantic.json_schema import models_json_schema
 
-from api import problems
+from api import error_handlers, examples
 from api.auth import BEARER, KeyRing
 from api.context import Context
 from api.gateway import Gateway
@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=_lifespan,
         openapi_url="/openapi.json",
+        redirect_slashes=False,
     )
     app.state.context = Context(
         settings, engine, Storage.open(settings), KeyRing(engine), Hub(engine)
@@ -55,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
         v1.include_router(noun.router)
     app.include_router(v1)
     app.include_router(service.router)
-    problems.install(app)
+    error_handlers.install(app)
     app.add_middleware(Gateway, telemetry=telemetry)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's way
     return app
@@ -86,6 +87,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             openapi_version="3.1.0",
         )
+        examples.fill(document)
         schemas = document["components"]["schemas"]
         _, declared = models_json_schema(
             [(model, "validation") for model in DECLARED],

@@ -43,14 +43,21 @@ def decode(cursor: str | None, *kinds: type) -> list[int | str] | None:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         position = json.loads(base64.urlsafe_b64decode(padded.encode()))
-    except (ValueError, binascii.Error, UnicodeError):
+    except (ValueError, binascii.Error, UnicodeError, RecursionError):
         position = None
-    fits = isinstance(position, list) and [type(part) for part in position] == list(kinds)
-    if not fits:
+    if not _is_position(position, kinds):
         detail = "cursor: this is no cursor of this list; use `next_cursor` of its last page"
         raise ApiProblem(INVALID, detail, errors=[FieldProblem(pointer="/cursor", detail=detail)])
     assert isinstance(position, list)  # noqa: S101  # just seen
     return position
+
+
+def _is_position(position: object, kinds: tuple[type, ...]) -> bool:
+    if not isinstance(position, list) or [type(part) for part in position] != list(kinds):
+        return False
+    return all(
+        0 <= part < 2**63 if isinstance(part, int) else str(part).isprintable() for part in position
+    )
 
 
 def next_link(request: Request, cursor: str | None) -> dict[str, str]:

@@ -19,8 +19,8 @@ def requested(request: Request, size: int, etag: str) -> tuple[int, int] | None:
     if match is None or request.headers.get("if-range", etag) != etag:
         return None
     first, last = match.groups()
-    if not first and not last:
-        return None
+    if (not first and not last) or (first and last and int(last) < int(first)):
+        return None  # not a range
     if not first:
         start, end = max(0, size - int(last)), size
     else:

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
+from api.moments import Moment
 from jobs.keys import NewKey, Scope
 from jobs.records import ApiKey, Artifact, Attempt, Event, Job, MetricPoint
 from jobs.states import AttemptOutcome, EventType, JobStatus
@@ -223,7 +224,7 @@ class KeyRequest(BaseModel):
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")
     scope: Scope = Scope.SUBMIT
-    expires_at: datetime | None = Field(None, description="RFC 3339 with an offset.")
+    expires_at: Moment | None = Field(None, description="RFC 3339 with an offset.")
 
 
 class KeyView(BaseModel):

@@ -12,6 +12,7 @@ from fastapi.sse import format_sse_event
 
 from api.schemas import EventView
 from jobs import db, notices
+from jobs.errors import JobNotFound, Unauthenticated
 from jobs.records import Event
 
 log = structlog.get_logger(__name__)
@@ -23,14 +24,18 @@ BATCH = 200  # a slow reader holds no more than this many events in memory
 
 
 class Hub:
-    """Wakes streams from a listening thread. Missed notices cost a stream one ping interval."""
+    """Wakes streams from a listening thread. A missed notice costs a stream one ping interval."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._listen, name="notices", daemon=True)
-        self.closing = False
+        self._closing = threading.Event()
+
+    @property
+    def is_closing(self) -> bool:
+        return self._closing.is_set()
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -38,8 +43,8 @@ class Hub:
 
     def close(self) -> None:
         """End every stream soon, so that none holds up the shutdown."""
-        self.closing = True
-        self._call(None)
+        self._closing.set()
+        self._wake(None)
 
     @contextlib.contextmanager
     def woken(self, job_id: str) -> Iterator[asyncio.Event]:
@@ -54,22 +59,25 @@ class Hub:
                 del self._waiting[job_id]
 
     def _listen(self) -> None:
-        while not self.closing:
+        while not self.is_closing:
             try:
                 with notices.listening(self._engine, notices.EVENTS) as listener:
-                    while not self.closing:
+                    self._wake(None)  # whatever came while nobody listened
+                    while not self.is_closing:
                         told = listener.wait(LISTEN_S)
                         if told is None or told:
-                            self._call(told)
+                            self._wake(told)
             except db.UNAVAILABLE as error:
                 log.warning("listener_lost", reason=type(error).__name__)
-            threading.Event().wait(0 if self.closing else BACKOFF_S)
-
-    def _call(self, job_ids: set[str] | None) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake, job_ids)
+                self._closing.wait(BACKOFF_S)
 
     def _wake(self, job_ids: set[str] | None) -> None:
+        """Wake the streams of these jobs, or all; from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and every stream with it
+                self._loop.call_soon_threadsafe(self._set, job_ids)
+
+    def _set(self, job_ids: set[str] | None) -> None:
         for job_id in list(self._waiting) if job_ids is None else job_ids & self._waiting.keys():
             for wake in self._waiting[job_id]:
                 wake.set()
@@ -81,12 +89,18 @@ Fetch = Callable[[int], Awaitable[tuple[list[Event], bool]]]
 async def follow(hub: Hub, job_id: str, after: int, fetch: Fetch) -> AsyncIterator[bytes]:
     """The wire form of a job's events after a sequence number, until it is done.
 
-    `fetch` gives the next events after a number, and whether those are the last there will be.
+    `fetch` gives the next events after a number, and whether those are the last there will be. A
+    stream also ends when the database goes away, the job is deleted or the key is revoked: the
+    reader's next request tells it which.
     """
     with hub.woken(job_id) as wake:
-        while not hub.closing:
+        while not hub.is_closing:
             wake.clear()
-            events, is_over = await fetch(after)
+            try:
+                events, is_over = await fetch(after)
+            except (*db.UNAVAILABLE, JobNotFound, Unauthenticated) as error:
+                log.info("stream_ended_early", job_id=job_id, reason=type(error).__name__)
+                return
             for event in events:
                 after = event.seq
                 yield encode(event)

@@ -2,7 +2,6 @@
 
 import base64
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
@@ -13,6 +12,7 @@ from api.context import Context, Shared
 from api.problems import NOT_FINISHED, ApiProblem
 from api.routes.jobs import NO_JOB
 from api.schemas import ArtifactView, Manifest
+from api.words import ArtifactName, JobId
 from jobs import db, errors, queries
 from jobs.records import Artifact
 from jobs.states import JobStatus
@@ -29,7 +29,7 @@ OCTETS = "application/octet-stream"
     responses=answers.errors(NO_JOB),
 )
 def list_artifacts(
-    context: Shared, who: Reader, job_id: str, _query: Annotated[pages.NoQuery, Query()]
+    context: Shared, who: Reader, job_id: JobId, _query: Annotated[pages.NoQuery, Query()]
 ) -> Response:
     """Name, size and SHA-256 of every file; empty until the job has succeeded."""
     with db.reading(context.engine) as connection:
@@ -56,8 +56,8 @@ def list_artifacts(
 def download_artifact(
     context: Shared,
     who: Reader,
-    job_id: str,
-    name: str,
+    job_id: JobId,
+    name: ArtifactName,
     request: Request,
     _query: Annotated[pages.NoQuery, Query()],
 ) -> Response:
@@ -89,7 +89,7 @@ def _stream(context: Context, artifact: Artifact, part: tuple[int, int] | None) 
         "ETag": f'"{artifact.sha256}"',
         "Accept-Ranges": "bytes",
         "Content-Length": str(end - start),
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(artifact.name, safe='')}",
+        "Content-Disposition": f'attachment; filename="{artifact.name}"',
         "Repr-Digest": f"sha-256=:{_base64(artifact.sha256)}:",
         "Cache-Control": "private, no-cache",
     }

@@ -7,12 +7,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from api import answers, pages, streams
+from api import answers, auth, pages, streams
 from api.auth import Reader
 from api.context import Context, Shared
 from api.problems import INVALID, ApiProblem
 from api.routes.jobs import NO_JOB
 from api.schemas import EventPage, EventView
+from api.words import JobId
 from jobs import db, queries
 from jobs.records import Event
 from jobs.states import EventType
@@ -20,6 +21,7 @@ from jobs.states import EventType
 router = APIRouter(prefix="/jobs", tags=["events"])
 
 EVENT_STREAM = "text/event-stream"
+MOST_EVENTS = 2**31 - 1  # as the column is wide
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 STREAM_EXAMPLE = (
     'id: 2\nevent: state\ndata: {"seq":2,"type":"state","attempt":1,'
@@ -29,7 +31,7 @@ STREAM_EXAMPLE = (
 
 class EventQuery(pages.PageQuery):
     after: int | None = Field(
-        None, ge=0, lt=2**31, description="Events after this sequence number."
+        None, ge=0, le=MOST_EVENTS, description="Events after this sequence number."
     )
     type: EventType | None = Field(None, description="JSON pages only.")
 
@@ -51,7 +53,7 @@ class EventQuery(pages.PageQuery):
 async def list_events(
     context: Shared,
     who: Reader,
-    job_id: str,
+    job_id: JobId,
     request: Request,
     query: Annotated[EventQuery, Query()],
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
@@ -64,6 +66,7 @@ async def list_events(
     await run_in_threadpool(_news, context, who.tenant, job_id, after)
 
     async def fetch(seen: int) -> tuple[list[Event], bool]:
+        await auth.identify(request)  # a key that was revoked ends its streams
         return await run_in_threadpool(_news, context, who.tenant, job_id, seen)
 
     return StreamingResponse(
@@ -77,8 +80,9 @@ def _resume_after(after: int | None, last_event_id: str | None) -> int:
     if last_event_id is None:
         return after or 0
     if not last_event_id.isdecimal():
-        raise ApiProblem(INVALID, f"Last-Event-ID: send the last `id` seen; got {last_event_id!r}")
-    return min(int(last_event_id), 2**31 - 1)
+        detail = f"Last-Event-ID: send the last `id` seen, a number; got {last_event_id!r}"
+        raise ApiProblem(INVALID, detail)
+    return min(int(last_event_id), MOST_EVENTS)
 
 
 def _news(context: Context, tenant: str, job_id: str, after: int) -> tuple[list[Event], bool]:

@@ -1,17 +1,19 @@
 """Jobs: submit, list, look at, cancel, stop, retry, delete."""
 
 import hashlib
-from datetime import datetime
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
+from sqlalchemy import Connection
 
 from api import answers, pages, problems
 from api.auth import Reader, Submitter
 from api.body import JsonBody
 from api.context import Context, Shared
 from api.examples import JOB_SPEC
+from api.moments import Moment
 from api.schemas import (
     AttemptView,
     CostView,
@@ -22,6 +24,7 @@ from api.schemas import (
     JobView,
     summary_fields,
 )
+from api.words import JobId, Word
 from jobs import admission, db, errors, queries, submission, wishes
 from jobs.idempotency import IdempotencyKey
 from jobs.keys import Principal
@@ -48,15 +51,18 @@ SPEC_BODY: dict[str, Any] = {
 }
 
 
+Wish = Callable[[Connection, str, str], Job]
+
+
 class SubmitQuery(pages.NoQuery):
     dry_run: bool = Field(False, description="Check the spec and tell its cost; store nothing.")
 
 
 class ListQuery(pages.PageQuery):
     status: list[JobStatus] = Field([], max_length=5)
-    tag: list[str] = Field([], max_length=10, description="Jobs that have all of these.")
-    name: str | None = Field(None, max_length=100)
-    created_after: AwareDatetime | None = None
+    tag: list[Word] = Field([], max_length=10, description="Jobs that have all of these.")
+    name: Word | None = None
+    created_after: Moment | None = None
 
 
 @router.post(
@@ -150,12 +156,11 @@ def list_jobs(
 
 
 def _filter(query: ListQuery, position: list[int | str] | None) -> JobFilter:
-    created_after: datetime | None = query.created_after
     return JobFilter(
         statuses=tuple(query.status),
         tags=tuple(query.tag),
         name=query.name,
-        created_after=created_after,
+        created_after=query.created_after,
         before=str(position[0]) if position else None,
         limit=query.limit + 1,  # one more tells whether there is a next page
     )
@@ -170,7 +175,7 @@ def _filter(query: ListQuery, position: list[int | str] | None) -> JobFilter:
 def get_job(
     context: Shared,
     who: Reader,
-    job_id: str,
+    job_id: JobId,
     request: Request,
     _query: Annotated[pages.NoQuery, Query()],
 ) -> Response:
@@ -187,7 +192,7 @@ def get_job(
     return answers.answer(_view(job, attempts, position, tail), headers=headers)
 
 
-def _wish(context: Context, who: Principal, job_id: str, wish: Any) -> Response:
+def _wish(context: Context, who: Principal, job_id: str, wish: Wish) -> Response:
     with db.writing(context.engine) as connection:
         return _accepted(wish(connection, who.tenant, job_id))
 
@@ -200,7 +205,7 @@ def _wish(context: Context, who: Principal, job_id: str, wish: Any) -> Response:
     responses=answers.errors(NO_JOB, CONFLICT),
 )
 def cancel_job(
-    context: Shared, who: Submitter, job_id: str, _query: Annotated[pages.NoQuery, Query()]
+    context: Shared, who: Submitter, job_id: JobId, _query: Annotated[pages.NoQuery, Query()]
 ) -> Response:
     """Give a job up. It keeps its newest checkpoint: a retry goes on from there."""
     return _wish(context, who, job_id, wishes.cancel)
@@ -214,7 +219,7 @@ def cancel_job(
     responses=answers.errors(NO_JOB, CONFLICT),
 )
 def stop_job(
-    context: Shared, who: Submitter, job_id: str, _query: Annotated[pages.NoQuery, Query()]
+    context: Shared, who: Submitter, job_id: JobId, _query: Annotated[pages.NoQuery, Query()]
 ) -> Response:
     """Finish a job now, with the best model so far."""
     return _wish(context, who, job_id, wishes.stop)
@@ -228,7 +233,7 @@ def stop_job(
     responses=answers.errors(NO_JOB, CONFLICT),
 )
 def retry_job(
-    context: Shared, who: Submitter, job_id: str, _query: Annotated[pages.NoQuery, Query()]
+    context: Shared, who: Submitter, job_id: JobId, _query: Annotated[pages.NoQuery, Query()]
 ) -> Response:
     """Queue a failed or cancelled job again; it resumes from its newest checkpoint."""
     return _wish(context, who, job_id, wishes.retry)
@@ -241,7 +246,7 @@ def retry_job(
     responses=answers.errors(NO_JOB, CONFLICT),
 )
 def delete_job(
-    context: Shared, who: Submitter, job_id: str, _query: Annotated[pages.NoQuery, Query()]
+    context: Shared, who: Submitter, job_id: JobId, _query: Annotated[pages.NoQuery, Query()]
 ) -> Response:
     """Delete a job that has ended, with its files."""
     with db.writing(context.engine) as connection:

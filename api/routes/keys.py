@@ -9,6 +9,7 @@ from api.auth import Admin
 from api.body import JsonBody
 from api.context import Shared
 from api.schemas import KeyList, KeyRequest, KeyView, NewKeyView
+from api.words import KeyId
 from jobs import db, errors, keys
 
 router = APIRouter(prefix="/keys", tags=["keys"])
@@ -65,7 +66,7 @@ def list_keys(context: Shared, who: Admin, _query: Annotated[pages.NoQuery, Quer
     responses=answers.errors(problems.DOMAIN[errors.KeyNotFound]),
 )
 def revoke_key(
-    context: Shared, who: Admin, key_id: str, _query: Annotated[pages.NoQuery, Query()]
+    context: Shared, who: Admin, key_id: KeyId, _query: Annotated[pages.NoQuery, Query()]
 ) -> Response:
     """End a key's validity, within five seconds."""
     with db.writing(context.engine) as connection:

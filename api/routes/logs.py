@@ -12,6 +12,7 @@ from api.auth import Reader
 from api.context import Context, Shared
 from api.routes.jobs import NO_JOB
 from api.schemas import LogChunk, LogPage
+from api.words import JobId
 from jobs import db, queries
 from jobs.records import Event
 from jobs.states import EventType
@@ -37,7 +38,7 @@ class LogQuery(pages.PageQuery):
 def list_logs(
     context: Shared,
     who: Reader,
-    job_id: str,
+    job_id: JobId,
     request: Request,
     query: Annotated[LogQuery, Query()],
 ) -> Response:

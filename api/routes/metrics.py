@@ -12,6 +12,7 @@ from api.auth import Reader
 from api.context import Shared
 from api.routes.jobs import NO_JOB
 from api.schemas import MetricPage, MetricView
+from api.words import JobId, Word
 from jobs import db, queries
 from jobs.records import MetricPoint
 
@@ -23,7 +24,7 @@ CSV = "text/csv"
 class MetricQuery(pages.NoQuery):
     limit: int = Field(pages.MOST_POINTS, ge=1, le=pages.MOST_POINTS)
     cursor: pages.Cursor = None
-    key: list[str] = Field([], max_length=20, examples=[["train_loss", "validation_accuracy"]])
+    key: list[Word] = Field([], max_length=20, examples=[["train_loss", "validation_accuracy"]])
     epoch_end: bool | None = Field(None, description="True: only values of whole epochs.")
 
 
@@ -39,7 +40,7 @@ class MetricQuery(pages.NoQuery):
 def list_metrics(
     context: Shared,
     who: Reader,
-    job_id: str,
+    job_id: JobId,
     request: Request,
     query: Annotated[MetricQuery, Query()],
 ) -> Response:
