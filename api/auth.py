@@ -75,7 +75,8 @@ async def identify(request: Request) -> Principal:
             UNAUTHENTICATED, "send the header `Authorization: Bearer nak_...` with your API key"
         )
     ring: KeyRing = request.app.state.context.keys
-    return ring.recall(token) or await run_in_threadpool(ring.look_up, token)
+    known = ring.recall(token)
+    return known if known is not None else await run_in_threadpool(ring.look_up, token)
 
 
 def _needs(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:

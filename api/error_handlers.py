@@ -1,4 +1,4 @@
-"""What each exception becomes: domain errors by the table in problems.py, invalid fields, the rest."""
+"""What each exception becomes: domain errors by the table in problems.py, and invalid fields."""
 
 import json
 from http import HTTPStatus

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -66,7 +65,7 @@ async def _overloaded(scope: Scope, receive: Receive, send: Send) -> None:
     scope["request_id"] = new_id("req")
     detail = "too many connections are open; try again soon"
     answer = problems.respond(
-        Request(scope),
+        scope,
         problems.UNAVAILABLE,
         detail,
         headers={**SECURITY_HEADERS, "Connection": "close"},

@@ -31,15 +31,17 @@ def reserve(
         IdempotencyMismatch: the earlier submit had another body.
     """
     inserted = connection.execute(
-        insert_new(connection, idempotency_keys).values(
+        insert_new(connection, idempotency_keys)
+        .values(
             tenant=tenant,
             key=idempotency.key,
             body_sha256=idempotency.body_sha256,
             job_id=job_id,
             created_at=now_plus(),
         )
-    )
-    if inserted.rowcount == 1:
+        .returning(idempotency_keys.c.key)  # psycopg tells no row count of this INSERT
+    ).one_or_none()
+    if inserted is not None:
         return None
     earlier = connection.execute(
         sa.select(idempotency_keys.c.body_sha256, idempotency_keys.c.job_id).where(
