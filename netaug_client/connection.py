@@ -17,7 +17,7 @@ TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 STREAM_TIMEOUT = httpx2.Timeout(60.0, connect=5.0)  # the server pings every 15 seconds
 ATTEMPTS = 6
 LONGEST_RETRY_S = 45.0
-RETRIED = (ServerUnreachable, Unavailable)
+LONGEST_PAUSE_S = 10.0
 
 Query = Mapping[str, str | int | bool | list[str] | None]
 
@@ -68,7 +68,7 @@ class Connection:
             given["content"] = json.dumps(body)
             given["headers"]["Content-Type"] = "application/json"
         for attempt in stamina.retry_context(
-            on=RETRIED, attempts=ATTEMPTS, timeout=LONGEST_RETRY_S, wait_initial=0.2
+            on=_pause, attempts=ATTEMPTS, timeout=LONGEST_RETRY_S, wait_initial=0.2
         ):
             with attempt:
                 return self._once(method, path, given)
@@ -124,7 +124,20 @@ def raise_for_problem(response: httpx2.Response) -> None:
     except ValidationError:
         title = f"HTTP {response.status_code} {response.reason_phrase}"
         problem = Problem(type="about:blank", title=title, status=response.status_code)
-    raise BY_STATUS.get(response.status_code, ApiError)(problem)
+    kind = BY_STATUS.get(response.status_code, ApiError)
+    raise kind(problem, retry_after_s=_seconds(response.headers.get("retry-after")))
+
+
+def _seconds(header: str | None) -> float | None:
+    # A date is allowed too; our server sends seconds, and without them the backoff serves.
+    return float(header) if header is not None and header.isascii() and header.isdigit() else None
+
+
+def _pause(error: Exception) -> bool | float:
+    """Whether to send again; the seconds to wait before, if the server has named them."""
+    if isinstance(error, Unavailable) and error.retry_after_s is not None:
+        return min(error.retry_after_s, LONGEST_PAUSE_S)
+    return isinstance(error, ServerUnreachable | Unavailable)
 
 
 def part(text: str) -> str:

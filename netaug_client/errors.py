@@ -46,10 +46,11 @@ class WaitTimedOut(NetaugError):
 class ApiError(NetaugError):
     """The server refused the request; `problem` says why."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, retry_after_s: float | None = None) -> None:
         lines = [error.detail for error in problem.errors] or [problem.detail or problem.title]
         super().__init__("\n".join(lines))
         self.problem = problem
+        self.retry_after_s = retry_after_s
 
     @property
     def status(self) -> int:

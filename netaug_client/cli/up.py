@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from netaug_client import config
+from netaug_client.cli.exits import ExitCode
 from netaug_client.cli.output import say
 
 LOOK_S = 0.2
@@ -40,6 +41,8 @@ def up(
             signal.signal(which, lambda _signal, _frame: platform.stopping.set())
         try:
             platform.start()
+            if platform.stopping.is_set():
+                sys.exit(ExitCode.INTERRUPTED)
             say(f"ready at {platform.url} (documentation at {platform.url}/docs)")
             say(f"API key in {kept.key}; commands on this machine find it. Ctrl-C stops.")
             if command:

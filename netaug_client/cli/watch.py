@@ -114,9 +114,10 @@ def follow(job: Job, shown: View, *, timeout: float | None) -> JobDetails:
     seen = 0
     while True:
         details = job.refresh().details
-        for event in job.events_page(after=seen):
-            seen = event.seq
-            shown.event(event)
+        while page := job.events_page(after=seen):
+            for event in page:
+                shown.event(event)
+            seen = page[-1].seq
         shown.job(details)
         if details.is_final:
             return details

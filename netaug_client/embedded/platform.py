@@ -41,7 +41,7 @@ class Platform:
         self._environment = processes.inherited() | state.environment(
             options.data_roots, options.threads
         )
-        self.port = options.port or _free_port()
+        self.port = _checked(options.port) if options.port else _free_port()
         self.stopping = Event()
         serve = ("api", "--host", "127.0.0.1", "--port", str(self.port))
         self.api = self._child("api", *serve)
@@ -113,10 +113,33 @@ class Platform:
         with subprocess.Popen(command, env=environment) as process:  # noqa: S603  # the user's own
             while (code := process.poll()) is None:
                 if self.stopping.wait(LOOK_S):
-                    process.send_signal(signal.SIGINT)
-                    return process.wait()
+                    code = _interrupt(process)
+                    break
                 self.revive()
         return code if code >= 0 else 128 - code
+
+
+def _interrupt(process: "subprocess.Popen[bytes]") -> int:
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.wait(OTHERS_GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _checked(port: int) -> int:
+    """The port itself, if nothing listens there: another platform would answer in our place."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise NotReady(
+                f"port {port} cannot be used ({error.strerror}); give another --port, or 0 for "
+                "any free one"
+            ) from error
+    return port
 
 
 def _free_port() -> int:
