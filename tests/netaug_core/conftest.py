@@ -1,0 +1,41 @@
+"""One thread, and one whole run that several tests look at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from netaug_core.events import AnyRunEvent
+from tests.netaug_core import runs
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Two spinning threads on a busy machine take ten times as long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@dataclass
+class FinishedRun:
+    spec: Path
+    out: Path
+    events: list[AnyRunEvent]
+    code: int
+    errors: str
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """An undisturbed run of the command line."""
+    directory = tmp_path_factory.mktemp("finished")
+    spec = runs.write_spec(directory, runs.tiny_document())
+    out = directory / "out"
+    process = runs.start(spec, out)
+    events = process.rest()
+    code, errors = process.wait()
+    return FinishedRun(spec, out, events, code, errors)

@@ -1,0 +1,145 @@
+"""Tiny real runs: 1,293 digits, a net of a tenth of the width, ten steps."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from netaug_core.data.batches import Feed
+from netaug_core.data.dataset import open_dataset
+from netaug_core.data.transforms import TrainTransform
+from netaug_core.events import AnyRunEvent, RunEvent, parse_line
+from netaug_core.spec import JobSpec
+from netaug_core.training import identity
+from netaug_core.training.control import Control
+from netaug_core.training.learner import Learner
+from netaug_core.training.snapshots import Snapshots
+from netaug_core.training.state import RunState
+from netaug_core.training.trainer import Outside, Trainer
+
+STEPS_PER_EPOCH = 5  # 1,293 images in batches of 256
+TOTAL_STEPS = 10
+
+
+def tiny_document(**training: object) -> dict[str, Any]:
+    return {
+        "model": {"name": "mobilenet_v2", "width": 0.1, "input_size": 28, "dropout": 0.1},
+        "data": {"dataset": "digits", "batch_size": 256},
+        "augment": {
+            "width_multipliers": [1.0, 2.0],
+            "expand_multipliers": [1.0, 2.0],
+            "calibration_images": 64,
+        },
+        "training": {
+            "epochs": 2,
+            "learning_rate": 0.05,
+            "seed": 3,
+            "checkpoint_interval_seconds": 0,
+            **training,
+        },
+    }
+
+
+def tiny_spec(**training: object) -> JobSpec:
+    return JobSpec.model_validate(tiny_document(**training))
+
+
+def plain_spec() -> JobSpec:
+    return JobSpec.model_validate(tiny_document() | {"augment": None})
+
+
+@dataclass
+class Recorder:
+    """A reporter that keeps the events."""
+
+    events: list[RunEvent] = field(default_factory=list)
+
+    def emit(self, event: RunEvent) -> None:
+        self.events.append(event)
+
+
+def make_trainer(
+    spec: JobSpec,
+    directory: Path,
+    control: Control | None = None,
+    saved: dict[str, Any] | None = None,
+) -> Trainer:
+    """A trainer without the command line around it."""
+    torch.manual_seed(spec.training.seed)
+    dataset = open_dataset(spec.data, ())
+    cpu = torch.device("cpu")
+    transform = TrainTransform(spec.data, spec.model.input_size, spec.training.seed)
+    architecture = spec.model.architecture(
+        num_classes=len(dataset.class_names), in_channels=dataset.in_channels
+    )
+    learner = Learner(spec, architecture, cpu)
+    state = RunState()
+    if saved is not None:
+        learner.load_state_dict(saved["learner"])
+        state = RunState.from_state_dict(saved["state"])
+    recorder = Recorder()
+    snapshots = Snapshots(
+        directory,
+        recorder,
+        identity.identity(spec, dataset),
+        spec.training.checkpoint_interval_seconds,
+    )
+    outside = Outside(control or Control(), recorder, snapshots)
+    return Trainer(
+        spec,
+        dataset,
+        Feed(transform, dataset.normalisation, cpu),
+        learner,
+        state=state,
+        outside=outside,
+    )
+
+
+def write_spec(directory: Path, document: dict[str, Any]) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "spec.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+@dataclass
+class Process:
+    """A trainer process and the stream of its events."""
+
+    process: subprocess.Popen[str]
+    stream: int
+    buffer: bytes = b""
+
+    def next_event(self) -> AnyRunEvent | None:
+        """Blocks until the next event; None at the end of the stream."""
+        while b"\n" not in self.buffer:
+            piece = os.read(self.stream, 1 << 16)
+            if not piece:
+                return None
+            self.buffer += piece
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return parse_line(line)
+
+    def rest(self) -> list[AnyRunEvent]:
+        return list(iter(self.next_event, None))
+
+    def wait(self) -> tuple[int, str]:
+        """Exit code and stderr."""
+        _, errors = self.process.communicate()
+        os.close(self.stream)
+        return self.process.returncode, errors
+
+
+def start(spec: Path, out: Path, *options: str) -> Process:
+    reading, writing = os.pipe()
+    command: Sequence[str] = [sys.executable, "-m", "netaug_core", "train", str(spec)]
+    command = [*command, "--out", str(out), "--threads", "1", "--events-fd", str(writing), *options]
+    process = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    return Process(process, reading)
