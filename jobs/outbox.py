@@ -62,6 +62,5 @@ def ring_silent(connection: sa.Connection, limit: int) -> int:
         .order_by(jobs.c.priority.desc(), jobs.c.id)
         .limit(limit)
     )
-    return connection.execute(
-        sa.insert(outbox).from_select(["job_id", "created_at"], silent)
-    ).rowcount
+    rung = sa.insert(outbox).from_select(["job_id", "created_at"], silent).returning(outbox.c.id)
+    return len(connection.execute(rung).all())  # psycopg's rowcount is gone after such an INSERT

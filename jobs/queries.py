@@ -37,9 +37,24 @@ def get_job(connection: sa.Connection, tenant: str, job_id: str) -> Job:
     Raises:
         JobNotFound: there is none, or it belongs to another tenant.
     """
-    row = connection.execute(
-        sa.select(*JOB_COLUMNS).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
-    ).one_or_none()
+    return _one_job(connection, _job_of(tenant, job_id), job_id)
+
+
+def lock_job(connection: sa.Connection, tenant: str, job_id: str) -> Job:
+    """One job of a tenant, which no other transaction changes before this one ends.
+
+    Raises:
+        JobNotFound: there is none, or it belongs to another tenant.
+    """
+    return _one_job(connection, _job_of(tenant, job_id).with_for_update(), job_id)
+
+
+def _job_of(tenant: str, job_id: str) -> sa.Select[Any]:
+    return sa.select(*JOB_COLUMNS).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
+
+
+def _one_job(connection: sa.Connection, statement: sa.Select[Any], job_id: str) -> Job:
+    row = connection.execute(statement).one_or_none()
     if row is None:
         raise JobNotFound(f"there is no job {job_id!r}; `GET /v1/jobs` lists yours")
     return Job(**row._mapping)

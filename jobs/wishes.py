@@ -19,7 +19,8 @@ def cancel(connection: sa.Connection, tenant: str, job_id: str) -> Job:
         JobNotFound: no such job.
         IllegalStateChange: it has succeeded or failed.
     """
-    queries.get_job(connection, tenant, job_id)
+    # Locked: a lease that runs out between these statements would let the wish miss the job.
+    queries.lock_job(connection, tenant, job_id)
     ended = lifecycle.move(
         connection,
         job_id,
@@ -43,7 +44,7 @@ def stop(connection: sa.Connection, tenant: str, job_id: str) -> Job:
         JobNotFound: no such job.
         IllegalStateChange: it has nothing to keep yet, or has failed or been cancelled.
     """
-    job = queries.get_job(connection, tenant, job_id)
+    job = queries.lock_job(connection, tenant, job_id)
     if job.status is JobStatus.SUCCEEDED:
         return job
     if job.status.is_final:
@@ -92,7 +93,7 @@ def retry(connection: sa.Connection, tenant: str, job_id: str) -> Job:
         JobNotFound: no such job.
         IllegalStateChange: it has succeeded.
     """
-    queries.get_job(connection, tenant, job_id)
+    queries.lock_job(connection, tenant, job_id)
     job = lifecycle.move(
         connection,
         job_id,
