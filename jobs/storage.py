@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,8 @@ from jobs.settings import Settings
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
+# A missing object: obstore raises the built-in error for some calls and its own for others.
+MISSING = (NotFoundError, FileNotFoundError)
 PRESIGNED_SECONDS = 300
 READ_BYTES = 1 << 20
 DELETE_BATCH = 1000
@@ -105,7 +108,7 @@ class Storage:
             upto = min(position + READ_BYTES, end)
             try:
                 block = obstore.get_range(self._store, key, start=position, end=upto)
-            except NotFoundError as error:
+            except MISSING as error:
                 raise ObjectMissing(f"{key} is not in storage") from error
             except BaseError as error:
                 raise StorageUnavailable(f"cannot read {key}: {error}") from error
@@ -136,7 +139,7 @@ class Storage:
         """
         try:
             return int(obstore.head(self._store, key)["size"])
-        except NotFoundError as error:
+        except MISSING as error:
             raise ObjectMissing(f"{key} is not in storage") from error
         except BaseError as error:
             raise StorageUnavailable(f"cannot look up {key}: {error}") from error
@@ -158,19 +161,29 @@ class Storage:
     def delete(self, keys: list[str]) -> None:
         """Delete objects; one that is gone already is no error."""
         for index in range(0, len(keys), DELETE_BATCH):
+            batch = keys[index : index + DELETE_BATCH]
             try:
-                obstore.delete(self._store, keys[index : index + DELETE_BATCH])
-            except NotFoundError:
-                continue
+                obstore.delete(self._store, batch)
+            except MISSING:
+                self._delete_singly(batch)  # the one that is gone kept the rest of its batch
             except BaseError as error:
                 raise StorageUnavailable(f"cannot delete objects: {error}") from error
+
+    def _delete_singly(self, keys: list[str]) -> None:
+        for key in keys:
+            try:
+                obstore.delete(self._store, key)
+            except MISSING:
+                continue
+            except BaseError as error:
+                raise StorageUnavailable(f"cannot delete {key}: {error}") from error
 
     def delete_below(self, prefix: str) -> int:
         """Delete everything below a prefix; how many objects that were."""
         keys = list(self.keys(prefix))
         self.delete(keys)
         if self._directory is not None:
-            _remove_empty(self._directory / prefix)
+            _remove_tree(self._directory / prefix)
         return len(keys)
 
     def check(self) -> None:
@@ -205,7 +218,7 @@ def _flush(path: Path) -> None:
             os.close(descriptor)
 
 
-def _remove_empty(directory: Path) -> None:
-    for parent, _, files in os.walk(directory, topdown=False):
-        if not files:
-            Path(parent).rmdir()
+def _remove_tree(directory: Path) -> None:
+    """Remove what listing does not show: empty directories, and uploads that were cut off."""
+    if directory.is_dir():
+        shutil.rmtree(directory)

