@@ -5,6 +5,7 @@ Any number may run. Everything it does can be done twice, or be interrupted anyw
 
 import secrets
 import signal
+import socket
 import sys
 import threading
 import time
@@ -68,7 +69,7 @@ class Dispatcher:
             idle = sum(not worker.facts["busy"] for worker in workers)
             if idle:
                 outbox.ring_silent(connection, limit=idle)
-            facts: dict[str, Any] = {"broker": self._broker}
+            facts: dict[str, Any] = {"broker": self._broker, "host": socket.gethostname()}
             processes.report(connection, processes.DISPATCHER, self._name, facts)
         if time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + SWEEP_SECONDS

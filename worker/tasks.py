@@ -1,6 +1,7 @@
 """What a worker does when a doorbell rings: claim jobs and run them, until none is left."""
 
 import secrets
+import socket
 import threading
 from functools import cache
 from typing import Any
@@ -60,6 +61,7 @@ class Presence:
 
     def _tell(self) -> None:
         facts = {
+            "host": socket.gethostname(),
             "gpus": self.gpus,
             "devices": self._names[: self.gpus],
             "busy": self.busy.is_set(),

@@ -1,0 +1,33 @@
+# API, dispatcher and migrations: no torch. Build from the project's root.
+FROM python:3.11-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /build
+# Wheels of sites without internet; the folder is empty elsewhere. The hashes hold for them too.
+COPY docker/wheels /wheels
+COPY requirements/service.txt requirements/
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/python -m pip install --require-hashes --find-links /wheels -r requirements/service.txt
+COPY requirements/dev.txt requirements/
+# The wheel of our own code is made with the pinned setuptools; it gives the version its metadata.
+RUN python -m venv /opt/packaging \
+    && awk '/^setuptools==/ {on=1} on {print} on && !/\\$/ {exit}' requirements/dev.txt > build.txt \
+    && /opt/packaging/bin/python -m pip install --require-hashes --find-links /wheels -r build.txt
+COPY pyproject.toml README.md ./
+COPY netaug_core netaug_core
+COPY jobs jobs
+COPY worker worker
+COPY api api
+RUN /opt/packaging/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
+    && python -m zipfile -e dist/*.whl /app
+COPY migrations /app/migrations
+
+FROM python:3.11-slim-bookworm
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+RUN groupadd --gid 10001 netaug \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin netaug
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /app /app
+WORKDIR /app
+USER 10001:10001
+EXPOSE 8000
+CMD ["python", "-m", "api", "--host", "0.0.0.0", "--port", "8000"]
