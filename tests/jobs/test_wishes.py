@@ -95,6 +95,15 @@ def test_a_retry_forgets_what_ended_the_job(connection: sa.Connection, status: J
     assert claim(connection).job.attempt == 2
 
 
+def test_a_retry_gives_all_attempts_and_time_back(connection: sa.Connection) -> None:
+    job = make_job(connection, JobStatus.RUNNING, max_attempts=1)
+    used = Report(batch=1, seconds_used=9.0)
+    lifecycle.report(connection, job.id, 1, used, lease_seconds=LEASE_S)
+    assert endings.fail(connection, job.id, 1, LOST) is JobStatus.FAILED
+    again = wishes.retry(connection, TENANT, job.id)
+    assert (again.lost_attempts, again.seconds_used) == (0, 0.0)
+
+
 def test_retrying_a_job_that_is_queued_changes_nothing(connection: sa.Connection) -> None:
     job = submit(connection)
     assert wishes.retry(connection, TENANT, job.id) == job
