@@ -8,6 +8,6 @@ RUN groupadd --gid 999 postgres \
     && rm -rf /var/lib/apt/lists/* /var/lib/postgresql/15 \
     && install -d -o 999 -g 999 -m 0700 /var/lib/postgresql/data
 ENV PATH=/usr/lib/postgresql/15/bin:$PATH
-COPY docker/debian/postgres-entrypoint.sh /usr/local/bin/postgres-entrypoint
+COPY postgres-entrypoint.sh /usr/local/bin/postgres-entrypoint
 USER 999:999
 ENTRYPOINT ["/bin/sh", "/usr/local/bin/postgres-entrypoint"]
