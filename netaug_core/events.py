@@ -91,7 +91,7 @@ class Finished(RunEvent):
 
     type: Literal["finished"] = "finished"
     step: Step
-    result: dict[str, str | int | float | None]
+    result: dict[str, str | bool | int | float | None]
 
 
 class Left(RunEvent):

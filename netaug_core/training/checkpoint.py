@@ -24,8 +24,11 @@ def write(path: Path, contents: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(contents, buffer)
     payload = buffer.getbuffer()
-    digest = hashlib.sha256(payload).hexdigest().encode()
-    write_atomically(path, MAGIC, digest, b"\n", payload)
+    write_atomically(path, _header(payload), payload)
+
+
+def _header(payload: memoryview) -> bytes:
+    return MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n"
 
 
 def write_atomically(path: Path, *pieces: bytes | memoryview) -> None:
@@ -59,8 +62,7 @@ def read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise CheckpointUnusable(f"--resume: cannot read {path}: {error}") from error
     payload = memoryview(data)[HEADER_BYTES:]
-    digest = data[len(MAGIC) : HEADER_BYTES - 1].decode("ascii", "replace")
-    if not data.startswith(MAGIC) or hashlib.sha256(payload).hexdigest() != digest:
+    if data[:HEADER_BYTES] != _header(payload):
         raise CheckpointUnusable(
             f"--resume: {path} is damaged or not a checkpoint; resume from another one"
         )

@@ -40,8 +40,8 @@ class EventStream:
 class Console:
     """A line an epoch on stderr, the scores at the end."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
 
     def emit(self, event: RunEvent) -> None:
         line = _sentence(event)

@@ -1,0 +1,90 @@
+"""Batches: complete, in an order of their own each epoch, the same from any process."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from netaug_core.data.batches import Feed
+from netaug_core.data.dataset import Dataset, Part, open_dataset
+from netaug_core.data.sources import FolderImages
+from netaug_core.data.transforms import TrainTransform
+from netaug_core.errors import BadData
+from tests.netaug_core import shapes
+
+SPEC = shapes.make_spec()
+
+
+@pytest.fixture(scope="module")
+def dataset(data_root: Path) -> Dataset:
+    return open_dataset(SPEC.data, (data_root,))
+
+
+def make_feed(dataset: Dataset, num_workers: int = 0) -> Feed:
+    transform = TrainTransform(SPEC.data, 28, seed=0)
+    return Feed(transform, dataset.normalisation, torch.device("cpu"), num_workers)
+
+
+def test_an_epoch_has_complete_batches_only(dataset: Dataset) -> None:
+    batches = list(make_feed(dataset).training(dataset.train, 0, 10, 0))
+
+    assert [len(labels) for _, labels in batches] == [10, 10, 10]  # of 32 images
+    assert batches[0][0].shape == (10, 3, 28, 28)
+
+
+def test_an_epoch_taken_up_in_the_middle_goes_on_as_if_it_had_not_stopped(
+    dataset: Dataset,
+) -> None:
+    feed = make_feed(dataset)
+    whole = list(feed.training(dataset.train, 4, 10, 0))
+
+    rest = list(feed.training(dataset.train, 4, 10, 1))
+
+    assert len(rest) == 2
+    for (images, labels), (again, labels_again) in zip(whole[1:], rest, strict=True):
+        assert torch.equal(images, again)
+        assert torch.equal(labels, labels_again)
+
+
+def test_loading_draws_nothing_from_the_global_generator(dataset: Dataset) -> None:
+    before = torch.get_rng_state()
+
+    list(make_feed(dataset).training(dataset.train, 0, 10, 0))
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_worker_processes_decode_the_same_batches(dataset: Dataset) -> None:
+    here = list(make_feed(dataset).training(dataset.train, 1, 10, 0))
+
+    there = list(make_feed(dataset, num_workers=1).training(dataset.train, 1, 10, 0))
+
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(here, there, strict=True))
+
+
+def test_a_damaged_picture_in_a_worker_is_named_in_one_sentence(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    part = Part(FolderImages((tmp_path / "bad.png",)), np.arange(1), np.zeros(1, np.int64))
+
+    with pytest.raises(BadData, match=r"^data\.dataset: \S*bad\.png is not a readable") as caught:
+        list(make_feed(dataset, num_workers=1).evaluation(part))
+
+    assert "\n" not in str(caught.value)
+
+
+def test_evaluation_sees_every_picture_once_in_order(dataset: Dataset) -> None:
+    labels = torch.cat([labels for _, labels in make_feed(dataset).evaluation(dataset.test)])
+
+    assert labels.tolist() == dataset.test.labels.tolist()
+
+
+def test_calibration_takes_the_same_subset_each_time(dataset: Dataset) -> None:
+    feed = make_feed(dataset)
+
+    first, second = (list(feed.calibration(dataset.train, 12)) for _ in range(2))
+
+    assert sum(len(labels) for _, labels in first) == 12
+    assert torch.equal(first[0][0], second[0][0])

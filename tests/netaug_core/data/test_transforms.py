@@ -1,0 +1,81 @@
+"""Each picture is varied by numbers of its own, the same in any batch."""
+
+import numpy as np
+import pytest
+import torch
+
+from netaug_core.data.dataset import Normalisation, Part
+from netaug_core.data.sources import MemoryImages
+from netaug_core.data.transforms import TrainTransform, normalise, shift
+from netaug_core.spec import DataSpec
+
+PIXELS = torch.randint(
+    0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+)
+PART = Part(MemoryImages(PIXELS), np.arange(6), np.zeros(6, np.int64))
+EVERY_WAY = [
+    {"crop": "padded"},
+    {"crop": "resized"},
+    {"horizontal_flip": True},
+    {"brightness": 0.5},
+    {"saturation": 0.5},
+]
+
+
+def load(
+    epoch: int = 0, positions: tuple[int, ...] = tuple(range(6)), **spec: object
+) -> torch.Tensor:
+    data = DataSpec.model_validate({"dataset": "digits", "crop": "none"} | spec)
+    return TrainTransform(data, 16, seed=5).load(PART, np.array(positions), epoch).float()
+
+
+def test_with_everything_off_a_picture_stays_as_it_is() -> None:
+    assert torch.equal(load(), PIXELS.float())
+
+
+@pytest.mark.parametrize("spec", EVERY_WAY, ids=str)
+def test_a_picture_is_varied_by_epoch_and_alike_in_any_batch(spec: dict[str, object]) -> None:
+    first = load(**spec)
+
+    assert not torch.equal(first, PIXELS.float())
+    assert not torch.equal(first, load(epoch=1, **spec))
+    assert torch.equal(first[4], load(positions=(4,), **spec)[0])
+
+
+def test_some_pictures_are_mirrored_and_the_others_are_not() -> None:
+    pairs = list(zip(load(horizontal_flip=True), PIXELS.float(), strict=True))
+
+    same = [torch.equal(new, old) for new, old in pairs]
+    mirrored = [torch.equal(new, old.flip(2)) for new, old in pairs]
+
+    assert all(a != b for a, b in zip(same, mirrored, strict=True))
+    assert any(mirrored)
+
+
+def test_a_shift_moves_by_at_most_an_eighth_and_fills_with_black() -> None:
+    images = torch.arange(1, 257, dtype=torch.float32).reshape(1, 1, 16, 16)
+    corners = np.array([[0.0, 0.0], [0.5, 0.5], [0.999, 0.999]])
+
+    moved = shift(images.expand(3, 1, 16, 16), corners)
+
+    assert torch.equal(moved[0, 0, 2:, 2:], images[0, 0, :-2, :-2])
+    assert (moved[0, 0, :2] == 0).all()
+    assert torch.equal(moved[1], images[0])
+    assert torch.equal(moved[2, 0, :-2, :-2], images[0, 0, 2:, 2:])
+
+
+def test_colours_keep_their_range() -> None:
+    varied = load(brightness=1.0, saturation=1.0)
+
+    assert varied.min() >= 0
+    assert varied.max() <= 255
+
+
+def test_normalised_pictures_are_scaled_by_channel_and_channels_last() -> None:
+    normalisation = Normalisation((0.5, 0.5, 0.25), (0.25, 0.5, 1.0))
+
+    images = normalise(PIXELS, normalisation, torch.device("cpu"))
+
+    torch.testing.assert_close(images[:, 0], (PIXELS[:, 0].float() / 255 - 0.5) / 0.25)
+    torch.testing.assert_close(images[:, 2], PIXELS[:, 2].float() / 255 - 0.25)
+    assert images.is_contiguous(memory_format=torch.channels_last)
