@@ -1,9 +1,11 @@
 """Engines and transactions. The edges commit (`with db.writing(engine)`), the domain never does."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -17,8 +19,15 @@ POSTGRES_SESSION = (
     "-c timezone=UTC"
 )
 
-# What a database that is away or overloaded raises; the same call may succeed later.
-UNAVAILABLE = (sa.exc.OperationalError, sa.exc.TimeoutError, sa.exc.InterfaceError)
+# What a database that is away or overloaded raises; the same call may succeed later. The drivers'
+# own errors come from jobs.notices, which listens below SQLAlchemy.
+UNAVAILABLE = (
+    sa.exc.OperationalError,
+    sa.exc.TimeoutError,
+    sa.exc.InterfaceError,
+    psycopg.OperationalError,
+    sqlite3.OperationalError,
+)
 
 
 def create_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
