@@ -12,7 +12,7 @@ from api.gateway import SECURITY_HEADERS
 from jobs.ids import new_id
 
 MAX_HEAD_BYTES = 32 << 10  # request line and headers; browsers and proxies send under 8 KiB
-HEAD_TIMEOUT_S = 10.0
+HEAD_TIMEOUT_S = 5.0
 
 
 class Connection(HttpToolsProtocol):

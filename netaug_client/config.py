@@ -37,7 +37,9 @@ def find_server(url: str | None = None, api_key: str | None = None) -> Server:
     """
     written = _written()
     url = url or os.environ.get("NETAUG_URL") or written.get("url")
-    api_key = api_key or os.environ.get("NETAUG_API_KEY") or written.get("api_key")
+    api_key = api_key or os.environ.get("NETAUG_API_KEY")
+    if url == written.get("url"):
+        api_key = api_key or written.get("api_key")  # a key is never sent to another server
     if url is None:
         running = running_platform(default_state_dir())
         if running is None:

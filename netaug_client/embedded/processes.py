@@ -15,6 +15,9 @@ FIRST_PAUSE_S = 0.5  # before a process that died is started again; then doubled
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0  # one that lived this long starts with the first pause again
 
+# -P: a directory `jobs` or `api` where the user stands must not be taken for ours.
+PYTHON_MODULE = (sys.executable, "-P", "-m")
+
 _libc = ctypes.CDLL(None)
 
 
@@ -39,7 +42,7 @@ class Child:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603  # our own modules
-                [sys.executable, "-m", *self.arguments],
+                [*PYTHON_MODULE, *self.arguments],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -87,7 +90,7 @@ def run_once(arguments: Sequence[str], environment: dict[str, str]) -> None:
         subprocess.CalledProcessError: it failed.
     """
     subprocess.run(  # noqa: S603  # our own modules
-        [sys.executable, "-m", *arguments], env=environment, check=True, stdin=subprocess.DEVNULL
+        [*PYTHON_MODULE, *arguments], env=environment, check=True, stdin=subprocess.DEVNULL
     )
 
 

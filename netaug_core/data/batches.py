@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from netaug_core.data.counters import Indices, permutation
-from netaug_core.data.dataset import Normalisation, Part
+from netaug_core.data.parts import Normalisation, Part
 from netaug_core.data.transforms import TrainTransform, normalise
 from netaug_core.errors import BadData
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # ships no types
 
-from netaug_core.data.dataset import Normalisation, Part, RawDataset
+from netaug_core.data.parts import Normalisation, Part, RawDataset
 from netaug_core.data.sources import MemoryImages
 from netaug_core.data.split import TEST_SEED, stratified
 from netaug_core.datasets import DIGITS

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netaug_core.data.dataset import Normalisation, Part, RawDataset
+from netaug_core.data.parts import Normalisation, Part, RawDataset
 from netaug_core.data.sources import MemoryImages
 from netaug_core.datasets import FASHION_MNIST_FILES, idx_file
 from netaug_core.errors import BadData

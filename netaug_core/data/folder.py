@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from netaug_core.data.crops import CENTRE_FRACTION
-from netaug_core.data.dataset import Normalisation, Part, RawDataset
+from netaug_core.data.parts import Normalisation, Part, RawDataset
 from netaug_core.data.sources import FolderImages
 from netaug_core.datasets import IMAGE_SUFFIXES, class_names
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from netaug_core.data import crops
 from netaug_core.data.counters import Indices, uniforms
-from netaug_core.data.dataset import Normalisation, Part
+from netaug_core.data.parts import Normalisation, Part
 from netaug_core.data.sources import Draws
 from netaug_core.spec import DataSpec
 

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from netaug_core.data.batches import Feed
-from netaug_core.data.dataset import Part
+from netaug_core.data.parts import Part
 from netaug_core.export import layers
 from netaug_core.models.network import Network
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from netaug_core.data.batches import Feed
-from netaug_core.data.dataset import Part, open_test_part
+from netaug_core.data.dataset import open_test_part
+from netaug_core.data.parts import Part
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import ExportMismatch
 from netaug_core.export import layers, reference, tensors_file

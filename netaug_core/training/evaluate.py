@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from netaug_core.data.batches import Feed
-from netaug_core.data.dataset import Part
+from netaug_core.data.parts import Part
 from netaug_core.models.network import Network
 
 

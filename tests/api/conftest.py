@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ from jobs.settings import Settings
 from jobs.states import EventType
 from jobs.storage import Storage, attempt_key, sha256_of
 from netaug_core.spec import JobSpec
-from tests.servers import free_port
+from tests.servers import Postgres, free_port
 
 SPEC: dict[str, Any] = {
     "name": "digits",
@@ -144,6 +145,29 @@ def client(app: FastAPI, platform: Platform) -> Iterator[TestClient]:
     """A client with an administrator's key of the tenant `ours`."""
     with TestClient(app, raise_server_exceptions=False, headers=platform.bearer()) as client:
         yield client
+
+
+@pytest.fixture
+def postgres_gone(postgres: Postgres, client: TestClient) -> Iterator[None]:
+    """The database server is down while the test runs; the application was up before."""
+    assert client.get("/healthz").status_code == 200
+    postgres.stop(signal.SIGQUIT)
+    yield
+    postgres.start()
+
+
+@pytest.fixture(scope="module")
+def door(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """For tests that change nothing: one application for a whole file, as an administrator."""
+    name = f"door_{uuid.uuid4().hex}"
+    url = postgres.create_database(name, template="template_netaug")
+    settings = make_settings(url, tmp_path_factory.mktemp("door"))
+    engine = db.create_engine(url)
+    headers = Platform(engine, settings).bearer()
+    with TestClient(create_app(settings), headers=headers) as client:
+        yield client
+    engine.dispose()
+    postgres.drop_database(name)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from netaug_core.data.batches import Feed
-from netaug_core.data.dataset import Dataset, Part, open_dataset
+from netaug_core.data.dataset import Dataset, open_dataset
+from netaug_core.data.parts import Part
 from netaug_core.data.sources import FolderImages
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import BadData

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from netaug_core.data.dataset import Normalisation, Part
+from netaug_core.data.parts import Normalisation, Part
 from netaug_core.data.sources import MemoryImages
 from netaug_core.data.transforms import TrainTransform, normalise, shift
 from netaug_core.spec import DataSpec

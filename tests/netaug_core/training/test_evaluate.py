@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from netaug_core.data.dataset import Part
+from netaug_core.data.parts import Part
 from netaug_core.data.sources import MemoryImages
 from netaug_core.training.evaluate import score
 
