@@ -121,23 +121,23 @@ class Postgres:
             cwd="/",
         )
         log.close()
-        _until(lambda: psycopg.connect(self._dsn("postgres")).close(), psycopg.OperationalError)
+        _until(lambda: psycopg.connect(self.url("postgres")).close(), psycopg.OperationalError)
 
-    def _dsn(self, database: str) -> str:
+    def url(self, database: str) -> str:
         return f"postgresql://netaug@127.0.0.1:{self.port}/{database}"
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """A new database; its URL."""
-        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
-        return self._dsn(name)
+        return self.url(name)
 
     def drop_database(self, name: str) -> None:
-        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
     def version(self) -> str:
-        with psycopg.connect(self._dsn("postgres")) as connection:
+        with psycopg.connect(self.url("postgres")) as connection:
             row = connection.execute("SHOW server_version").fetchone()
         assert row is not None
         return f"PostgreSQL {row[0]}"

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from api.main import create_app
-from jobs import db, endings, keys, lifecycle, submission
+from jobs import db, endings, keys, lifecycle, schema, submission
 from jobs.admission import admit
 from jobs.endings import StoredArtifact
 from jobs.keys import Scope
@@ -148,12 +148,15 @@ def client(app: FastAPI, platform: Platform) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def postgres_gone(postgres: Postgres, client: TestClient) -> Iterator[None]:
-    """The database server is down while the test runs; the application was up before."""
-    assert client.get("/healthz").status_code == 200
-    postgres.stop(signal.SIGQUIT)
-    yield
-    postgres.start()
+def own_postgres() -> Iterator[Postgres]:
+    """A Postgres server that this test alone may stop; its database `own` is migrated."""
+    server = Postgres()
+    server.start()
+    engine = db.create_engine(server.create_database("own"))
+    schema.upgrade(engine)
+    engine.dispose()
+    yield server
+    server.remove()
 
 
 @pytest.fixture(scope="module")

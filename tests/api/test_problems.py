@@ -1,4 +1,5 @@
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -6,10 +7,12 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api import problems
-from jobs import errors
+from api.main import create_app
+from jobs import db, errors
 from jobs.errors import JobsError
 from netaug_core.spec import MAX_SPEC_BYTES
-from tests.api.conftest import SPEC, Platform
+from tests.api.conftest import SPEC, Platform, make_settings
+from tests.servers import Postgres
 
 PAGE = Path("docs/problems.md")
 NOT_OVER_HTTP = {errors.Fenced}  # told to workers alone
@@ -36,7 +39,7 @@ def test_every_type_is_an_address_that_explains_it(door: TestClient) -> None:
     [
         ("GET", "/nowhere", 404, "not-found"),
         ("GET", "/v1/nowhere", 404, "not-found"),
-        ("GET", "/v1/jobs/", 404, "job-not-found"),
+        ("GET", "/v1/jobs/", 404, "not-found"),
         ("PUT", "/v1/jobs", 405, "method-not-allowed"),
         ("TRACE", "/healthz", 405, "method-not-allowed"),
     ],
@@ -128,11 +131,26 @@ def test_an_unexpected_error_is_a_500_without_its_cause(
     assert answer.json()["request_id"] in logged
 
 
-def test_a_database_that_is_away_is_503_with_retry_after(
-    client: TestClient, platform: Platform, postgres_gone: None
+def test_a_database_that_is_away_is_503_and_comes_back(
+    own_postgres: Postgres, tmp_path: Path
 ) -> None:
-    answer = client.get("/v1/jobs")
+    settings = make_settings(own_postgres.url("own"), tmp_path)
+    engine = db.create_engine(own_postgres.url("own"))
+    bearer = Platform(engine, settings).bearer()
+    engine.dispose()
+    with TestClient(create_app(settings), headers=bearer) as client:
+        assert client.get("/v1/jobs").status_code == 200
+        own_postgres.stop(signal.SIGQUIT)
 
-    assert answer.status_code == 503
-    assert answer.headers["retry-after"] == "5"
-    assert answer.json()["type"] == "/problems/unavailable"
+        refused = client.post("/v1/jobs", json=SPEC)
+        unready = client.get("/readyz")
+        scrape = client.get("/metrics")
+        own_postgres.start()
+        client.get("/v1/jobs")  # a connection from before the restart may break this one
+        accepted = client.post("/v1/jobs", json=SPEC)
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert refused.json()["type"] == "/problems/unavailable"
+    assert (unready.status_code, unready.json()["database"]) == (503, "does not answer")
+    assert scrape.status_code == 200
+    assert accepted.status_code == 202
