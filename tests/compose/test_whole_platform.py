@@ -10,7 +10,7 @@ import yaml
 from netaug_client.client import Client
 from tests.compose.engine import ROOT, Installation, has_engine
 
-pytestmark = [pytest.mark.compose, pytest.mark.timeout(7200)]
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(2400)]
 
 RESTARTED = ("redis", "dispatcher", "api", "s3", "postgres", "worker-cpu")
 EPOCHS = 40  # long enough for six restarts
