@@ -46,7 +46,8 @@ class Dispatcher:
         publisher = threading.Thread(target=self._publish_for_ever, name="publisher", daemon=True)
         publisher.start()
         log.info("dispatcher_ready", name=self._name)
-        while not self._stopping.is_set():
+        # Without its publisher this process would look alive and start no job: it ends instead.
+        while not self._stopping.is_set() and publisher.is_alive():
             try:
                 self.reconcile()
             except db.UNAVAILABLE as error:
