@@ -11,6 +11,7 @@ from netaug_core.architectures import Architecture, ConvLayer, InvertedBlock, Se
 from netaug_core.errors import ExportMismatch
 from netaug_core.models.network import Network, build
 
+LENGTH_BYTES = 8
 BLOCK_TYPES = {"separable": SeparableBlock, "inverted": InvertedBlock}
 
 
@@ -19,6 +20,22 @@ def write(path: Path, network: Network, facts: dict[str, str]) -> None:
     metadata = {"format": "pt", "architecture": _to_json(network.architecture), **facts}
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(tensors, path, metadata)
+    _sort_header(path)
+
+
+def _sort_header(path: Path) -> None:
+    """Write the header's metadata in order: the library's order changes from process to process.
+
+    So the same weights are the same file, whatever happened to the run. The format is an 8-byte
+    length, a JSON header padded with spaces to a multiple of 8, and the tensors' bytes.
+    """
+    content = path.read_bytes()
+    end = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
+    header = json.loads(content[LENGTH_BYTES:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % LENGTH_BYTES)
+    path.write_bytes(len(text).to_bytes(LENGTH_BYTES, "little") + text + content[end:])
 
 
 def read(path: Path) -> Network:
