@@ -68,8 +68,8 @@ class Hub:
                         if told is None or told:
                             self._wake(told)
             except db.UNAVAILABLE as error:
-                log.warning("listener_lost", reason=type(error).__name__)
-                self._closing.wait(BACKOFF_S)
+                if not self._closing.wait(BACKOFF_S):
+                    log.warning("listener_lost", reason=type(error).__name__)
 
     def _wake(self, job_ids: set[str] | None) -> None:
         """Wake the streams of these jobs, or all; from any thread."""

@@ -188,6 +188,8 @@ class Storage:
 
     def check(self) -> None:
         """Raise StorageUnavailable unless the store answers."""
+        if self._directory is not None and not os.access(self._directory, os.R_OK | os.W_OK):
+            raise StorageUnavailable(f"{self._directory} is gone or cannot be written to")
         next(self.keys("readiness"), None)
 
 

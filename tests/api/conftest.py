@@ -30,7 +30,9 @@ from jobs.records import MetricPoint
 from jobs.settings import Settings
 from jobs.states import EventType
 from jobs.storage import Storage, attempt_key, sha256_of
+from jobs.tables import metadata
 from netaug_core.spec import JobSpec
+from tests.conftest import TEMPLATE
 from tests.servers import Postgres, free_port
 
 SPEC: dict[str, Any] = {
@@ -115,23 +117,35 @@ class Platform:
         return job_id
 
 
-def make_settings(url: str, tmp_path: Path, **changes: Any) -> Settings:
+def make_settings(url: str, storage: Path | str, **changes: Any) -> Settings:
     return Settings(
         database_url=SecretStr(url),
-        storage_url=f"file://{tmp_path}/storage",
+        storage_url=f"file://{storage}/storage" if isinstance(storage, Path) else storage,
         **{"database_pool_size": 8, **changes},
     )
 
 
+@pytest.fixture(scope="session")
+def api_database(postgres: Postgres) -> Iterator[str]:
+    """One migrated database for all tests of the API: one for each would take too long."""
+    name = f"api_{uuid.uuid4().hex}"
+    yield postgres.create_database(name, template=TEMPLATE)
+    postgres.drop_database(name)
+
+
 @pytest.fixture
-def settings(postgres_url: str, tmp_path: Path) -> Settings:
-    return make_settings(postgres_url, tmp_path)
+def settings(api_database: str, tmp_path: Path) -> Settings:
+    return make_settings(api_database, tmp_path)
 
 
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
+    """An empty database, and what can be done to it."""
     engine = db.create_engine(settings.database_url.get_secret_value())
     yield Platform(engine, settings)
+    with db.writing(engine) as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(sa.delete(table))
     engine.dispose()
 
 
@@ -163,7 +177,7 @@ def own_postgres() -> Iterator[Postgres]:
 def door(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """For tests that change nothing: one application for a whole file, as an administrator."""
     name = f"door_{uuid.uuid4().hex}"
-    url = postgres.create_database(name, template="template_netaug")
+    url = postgres.create_database(name, template=TEMPLATE)
     settings = make_settings(url, tmp_path_factory.mktemp("door"))
     engine = db.create_engine(url)
     headers = Platform(engine, settings).bearer()
