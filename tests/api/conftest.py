@@ -214,8 +214,8 @@ def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
     """Starts server processes; they end with the test."""
     servers: list[Server] = []
 
-    def start(*flags: str) -> Server:
-        server = Server(_spawn(settings, port := free_port(), flags), port)
+    def start(*flags: str, configured: Settings = settings) -> Server:
+        server = Server(_spawn(configured, port := free_port(), flags), port)
         servers.append(server)
         _await_answer(server)
         return server
