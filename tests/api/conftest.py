@@ -215,26 +215,29 @@ def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
     def start(*flags: str, configured: Settings = settings) -> Server:
-        server = Server(_spawn(configured, port := free_port(), flags), port)
-        servers.append(server)
-        _await_answer(server)
-        return server
+        servers.append(spawn(configured, *flags))
+        return servers[-1]
 
     yield start
     for server in servers:
         server.stop()
 
 
-def _spawn(settings: Settings, port: int, flags: tuple[str, ...]) -> "subprocess.Popen[str]":
+def spawn(settings: Settings, *flags: str) -> Server:
+    """A server process that answers."""
     environment = os.environ | {
         "NETAUG_DATABASE_URL": settings.database_url.get_secret_value(),
         "NETAUG_STORAGE_URL": settings.storage_url,
         "NETAUG_DATABASE_POOL_SIZE": "8",
         "NETAUG_LOG_LEVEL": "WARNING",
     }
-    return subprocess.Popen(
+    port = free_port()
+    process = subprocess.Popen(
         [sys.executable, "-m", "api", "--port", str(port), *flags], env=environment, text=True
     )
+    server = Server(process, port)
+    _await_answer(server)
+    return server
 
 
 def _await_answer(server: Server) -> None:
