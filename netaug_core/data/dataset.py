@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from netaug_core import datasets
+from netaug_core.data.digits import read_digits
+from netaug_core.data.fashion_mnist import read_fashion_mnist
+from netaug_core.data.folder import read_folder
 from netaug_core.data.parts import Normalisation, Part, RawDataset
 from netaug_core.data.split import VALIDATION_SEED, stratified
 from netaug_core.datasets import DatasetInfo
@@ -74,19 +77,12 @@ def _verified_digest(info: DatasetInfo, raw: RawDataset) -> str:
 
 
 def _read(info: DatasetInfo) -> RawDataset:
-    # Imported here: scikit-learn takes a second, and only the digits need it.
     if info.name == "digits":
-        from netaug_core.data.digits import read_digits
-
         return read_digits()
     if info.location is None:
         raise BadData(f"data.dataset: {info.name} has no files on this machine")
     if info.name == "fashion-mnist":
-        from netaug_core.data.fashion_mnist import read_fashion_mnist
-
         return read_fashion_mnist(info.location)
-    from netaug_core.data.folder import read_folder
-
     return read_folder(info.location)
 
 
