@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.moments import Moment
 from jobs.keys import NewKey, Scope
-from jobs.records import ApiKey, Artifact, Attempt, Event, Job, MetricPoint
+from jobs.records import ApiKey, Artifact, Attempt, Event, ListedJob, MetricPoint
 from jobs.states import AttemptOutcome, EventType, JobStatus
 from netaug_core.datasets import DatasetInfo
 from netaug_core.errors import FailureClass
@@ -47,25 +47,8 @@ class JobSummary(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, job: Job) -> "JobSummary":
-        return cls.model_construct(**summary_fields(job))
-
-
-def summary_fields(job: Job) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "name": job.name,
-        "tags": job.tags,
-        "status": job.status,
-        "model": job.spec["model"]["name"],
-        "dataset": job.dataset,
-        "attempt": job.attempt,
-        "progress": job.progress,
-        "result": job.result,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-    }
+    def of(cls, job: ListedJob) -> "JobSummary":
+        return cls.model_construct(**vars(job))
 
 
 class AttemptView(BaseModel):
@@ -137,20 +120,8 @@ class EventPage(BaseModel):
     next_cursor: str | None
 
 
-class MetricView(BaseModel):
-    key: str
-    step: int
-    epoch: int
-    value: float | None = Field(description="Null where it was not a finite number.")
-    epoch_end: bool
-
-    @classmethod
-    def of(cls, point: MetricPoint) -> "MetricView":
-        return cls.model_construct(**vars(point))
-
-
 class MetricPage(BaseModel):
-    items: list[MetricView]
+    items: list[MetricPoint]  # the records as they are: a page has a thousand
     next_cursor: str | None
 
 

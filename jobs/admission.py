@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from jobs.errors import Refusal, SpecRefused
 from netaug_core import cost, datasets
 from netaug_core.datasets import DatasetInfo
 from netaug_core.errors import BadData
-from netaug_core.spec import JobSpec
+from netaug_core.spec import JobSpec, ModelSpec
 
 # While no worker has reported itself, a spec may still be queued if it asks for no more than this.
 GPUS_WITHOUT_WORKERS = 1
@@ -41,10 +42,13 @@ def admit(connection: sa.Connection, spec: JobSpec, data_roots: Sequence[Path]) 
     _check_gpus(connection, spec, refusals)
     if refusals or dataset is None:
         raise SpecRefused(refusals)
-    architecture = spec.model.architecture(
-        num_classes=dataset.num_classes, in_channels=dataset.in_channels
-    )
-    return Admission(dataset, cost.measure(architecture, spec.model.input_size))
+    return Admission(dataset, _cost(spec.model, dataset.num_classes, dataset.in_channels))
+
+
+@lru_cache(maxsize=256)
+def _cost(model: ModelSpec, num_classes: int, in_channels: int) -> cost.Cost:
+    architecture = model.architecture(num_classes=num_classes, in_channels=in_channels)
+    return cost.measure(architecture, model.input_size)
 
 
 def _find_dataset(

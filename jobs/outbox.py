@@ -9,6 +9,7 @@ from jobs.states import JobStatus
 from jobs.tables import jobs, outbox
 
 SILENT_AFTER_S = 10.0  # a queued job whose doorbell is this old gets another
+_RING = sa.insert(outbox).values(created_at=now_plus()).inline()
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Doorbell:
 
 def ring(connection: sa.Connection, job_id: str) -> None:
     """Put a doorbell for a queued job into the outbox."""
-    connection.execute(sa.insert(outbox).values(job_id=job_id, created_at=now_plus()))
+    connection.execute(_RING, {"job_id": job_id})
 
 
 def pending(connection: sa.Connection, limit: int) -> list[Doorbell]:

@@ -1,13 +1,22 @@
 """Reads. Lists go by key, newest first; nothing counts a big table."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from jobs.errors import ArtifactNotFound, JobNotFound
-from jobs.records import Artifact, Attempt, Checkpoint, Event, Job, MetricPoint, columns
+from jobs.records import (
+    Artifact,
+    Attempt,
+    Checkpoint,
+    Event,
+    Job,
+    ListedJob,
+    MetricPoint,
+    columns,
+)
 from jobs.states import EventType, JobStatus
 from jobs.tables import artifacts, attempts, job_tags, jobs
 from jobs.tables import checkpoints as checkpoint_table
@@ -17,6 +26,23 @@ from jobs.tables import metrics as metric_table
 JOB_COLUMNS = columns(Job, jobs)
 EVENT_COLUMNS = columns(Event, event_table)
 NEWEST_CHECKPOINTS = 3
+
+# Built once: building one costs more than sending it.
+_JOB = sa.select(*JOB_COLUMNS).where(
+    jobs.c.id == sa.bindparam("id"), jobs.c.tenant == sa.bindparam("tenant")
+)
+_JOB_LOCKED = _JOB.with_for_update()
+_LISTED = sa.select(
+    *(
+        jobs.c.spec["model"]["name"].as_string() if field.name == "model" else jobs.c[field.name]
+        for field in fields(ListedJob)
+    )
+)
+_ATTEMPTS = (
+    sa.select(*columns(Attempt, attempts))
+    .where(attempts.c.job_id == sa.bindparam("job"))
+    .order_by(attempts.c.attempt)
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +63,7 @@ def get_job(connection: sa.Connection, tenant: str, job_id: str) -> Job:
     Raises:
         JobNotFound: there is none, or it belongs to another tenant.
     """
-    return _one_job(connection, _job_of(tenant, job_id), job_id)
+    return _one_job(connection, _JOB, tenant, job_id)
 
 
 def lock_job(connection: sa.Connection, tenant: str, job_id: str) -> Job:
@@ -46,22 +72,18 @@ def lock_job(connection: sa.Connection, tenant: str, job_id: str) -> Job:
     Raises:
         JobNotFound: there is none, or it belongs to another tenant.
     """
-    return _one_job(connection, _job_of(tenant, job_id).with_for_update(), job_id)
+    return _one_job(connection, _JOB_LOCKED, tenant, job_id)
 
 
-def _job_of(tenant: str, job_id: str) -> sa.Select[Any]:
-    return sa.select(*JOB_COLUMNS).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
-
-
-def _one_job(connection: sa.Connection, statement: sa.Select[Any], job_id: str) -> Job:
-    row = connection.execute(statement).one_or_none()
+def _one_job(connection: sa.Connection, statement: sa.Select[Any], tenant: str, job_id: str) -> Job:
+    row = connection.execute(statement, {"id": job_id, "tenant": tenant}).one_or_none()
     if row is None:
         raise JobNotFound(f"there is no job {job_id!r}; `GET /v1/jobs` lists yours")
-    return Job(**row._mapping)
+    return Job(*row)
 
 
-def list_jobs(connection: sa.Connection, tenant: str, wanted: JobFilter) -> list[Job]:
-    """A page of a tenant's jobs, newest first."""
+def list_jobs(connection: sa.Connection, tenant: str, wanted: JobFilter) -> list[ListedJob]:
+    """A page of a tenant's jobs, newest first; without their specs, which are most of a row."""
     conditions: list[sa.ColumnElement[bool]] = [jobs.c.tenant == tenant]
     if wanted.before is not None:
         conditions.append(jobs.c.id < wanted.before)
@@ -73,13 +95,12 @@ def list_jobs(connection: sa.Connection, tenant: str, wanted: JobFilter) -> list
         conditions.append(jobs.c.created_at > wanted.created_after)
     conditions.extend(_has_tag(tenant, tag) for tag in wanted.tags)
     rows = connection.execute(
-        sa.select(*JOB_COLUMNS)
-        .where(*conditions)
+        _LISTED.where(*conditions)
         # Both columns, so that the planner walks this tenant's part of the index only.
         .order_by(jobs.c.tenant.desc(), jobs.c.id.desc())
         .limit(wanted.limit)
     )
-    return [Job(**row._mapping) for row in rows]
+    return [ListedJob(*row) for row in rows.all()]
 
 
 def _has_tag(tenant: str, tag: str) -> sa.ColumnElement[bool]:
@@ -90,12 +111,8 @@ def _has_tag(tenant: str, tag: str) -> sa.ColumnElement[bool]:
 
 def list_attempts(connection: sa.Connection, job_id: str) -> list[Attempt]:
     """All attempts of a job, the first one first."""
-    rows = connection.execute(
-        sa.select(*columns(Attempt, attempts))
-        .where(attempts.c.job_id == job_id)
-        .order_by(attempts.c.attempt)
-    )
-    return [Attempt(**row._mapping) for row in rows]
+    rows = connection.execute(_ATTEMPTS, {"job": job_id})
+    return [Attempt(*row) for row in rows.all()]
 
 
 def list_events(
@@ -113,7 +130,7 @@ def list_events(
     if only is not None:
         statement = statement.where(event_table.c.type == only)
     rows = connection.execute(statement.order_by(event_table.c.seq).limit(limit))
-    return [Event(**row._mapping) for row in rows]
+    return [Event(*row) for row in rows.all()]
 
 
 def log_tail(connection: sa.Connection, job_id: str, *, chunks: int = 5) -> str:
@@ -176,7 +193,7 @@ def list_metrics(
         .order_by(newest.c.step, newest.c.key)
         .limit(limit)
     )
-    return [MetricPoint(**row._mapping) for row in rows]
+    return [MetricPoint(*row) for row in rows.all()]
 
 
 def checkpoints(connection: sa.Connection, job_id: str) -> list[Checkpoint]:

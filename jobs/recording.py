@@ -11,6 +11,8 @@ from jobs.records import MetricPoint
 from jobs.states import EventType
 from jobs.tables import attempts, checkpoints, events, jobs, metrics
 
+_APPEND_EVENTS = sa.insert(events).values(created_at=now_plus())
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -74,7 +76,7 @@ def append_events(
         return
     first = last_seq - len(entries) + 1
     connection.execute(
-        sa.insert(events).values(created_at=now_plus()),
+        _APPEND_EVENTS,
         [
             {
                 "job_id": job_id,

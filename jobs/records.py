@@ -47,6 +47,24 @@ class Job:
 
 
 @dataclass(frozen=True)
+class ListedJob:
+    """What a list shows of a job. `model` comes out of its spec."""
+
+    id: str
+    name: str
+    tags: list[str]
+    status: JobStatus
+    model: str
+    dataset: str
+    attempt: int
+    progress: Json | None
+    result: Json | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Attempt:
     job_id: str
     attempt: int

@@ -16,6 +16,22 @@ from jobs.states import EventType, JobStatus
 from jobs.tables import job_tags, jobs
 from netaug_core.spec import JobSpec
 
+_INSERT_JOB = (
+    sa.insert(jobs)
+    .values(
+        status=JobStatus.QUEUED,
+        attempt=0,
+        lost_attempts=0,
+        run_after=now_plus(),
+        seconds_used=0.0,
+        last_event=1,
+        last_batch=0,
+        version=1,
+        created_at=now_plus(),
+    )
+    .returning(*JOB_COLUMNS)
+)
+
 
 @dataclass(frozen=True)
 class Submitted:
@@ -53,30 +69,20 @@ def _insert(
 ) -> Job:
     tags = sorted(set(spec.tags))
     row = connection.execute(
-        sa.insert(jobs)
-        .values(
-            id=job_id,
-            tenant=tenant,
-            name=spec.name,
-            tags=tags,
-            spec=spec.model_dump(mode="json"),
-            cost=admission.cost_facts(),
-            dataset=spec.data.dataset,
-            dataset_digest=admission.dataset.digest,
-            status=JobStatus.QUEUED,
-            attempt=0,
-            lost_attempts=0,
-            max_attempts=spec.resources.max_attempts,
-            priority=spec.resources.priority,
-            gpus=spec.resources.gpus,
-            run_after=now_plus(),
-            seconds_used=0.0,
-            last_event=1,
-            last_batch=0,
-            version=1,
-            created_at=now_plus(),
-        )
-        .returning(*JOB_COLUMNS)
+        _INSERT_JOB,
+        {
+            "id": job_id,
+            "tenant": tenant,
+            "name": spec.name,
+            "tags": tags,
+            "spec": spec.model_dump(mode="json"),
+            "cost": admission.cost_facts(),
+            "dataset": spec.data.dataset,
+            "dataset_digest": admission.dataset.digest,
+            "max_attempts": spec.resources.max_attempts,
+            "priority": spec.resources.priority,
+            "gpus": spec.resources.gpus,
+        },
     ).one()
     if tags:
         connection.execute(
@@ -85,4 +91,4 @@ def _insert(
     queued = Entry(EventType.STATE, {"status": JobStatus.QUEUED})
     recording.append_events(connection, job_id, 0, 1, (queued,))
     outbox.ring(connection, job_id)
-    return Job(**row._mapping)
+    return Job(*row)

@@ -22,7 +22,6 @@ from api.schemas import (
     JobPage,
     JobSummary,
     JobView,
-    summary_fields,
 )
 from api.words import JobId, Word
 from jobs import admission, db, errors, queries, submission, wishes
@@ -126,7 +125,18 @@ def _view(job: Job, attempts: list[Attempt], position: int | None, log_tail: str
             failure_class=job.failure, message=job.failure_message or "", log_tail=log_tail
         )
     return JobView.model_construct(
-        **summary_fields(job),
+        id=job.id,
+        name=job.name,
+        tags=job.tags,
+        status=job.status,
+        model=job.spec["model"]["name"],
+        dataset=job.dataset,
+        attempt=job.attempt,
+        progress=job.progress,
+        result=job.result,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
         spec=job.spec,
         cost=CostView.model_construct(**job.cost),
         dataset_digest=job.dataset_digest,

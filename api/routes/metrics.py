@@ -11,7 +11,7 @@ from api import answers, pages
 from api.auth import Reader
 from api.context import Shared
 from api.routes.jobs import NO_JOB
-from api.schemas import MetricPage, MetricView
+from api.schemas import MetricPage
 from api.words import JobId, Word
 from jobs import db, queries
 from jobs.records import MetricPoint
@@ -62,9 +62,7 @@ def list_metrics(
     headers = pages.next_link(request, cursor)
     if CSV in request.headers.get("accept", ""):
         return Response(_csv(items), headers=headers, media_type=CSV)
-    page = MetricPage.model_construct(
-        items=[MetricView.of(point) for point in items], next_cursor=cursor
-    )
+    page = MetricPage.model_construct(items=items, next_cursor=cursor)
     return answers.answer(page, headers=headers)
 
 
