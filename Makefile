@@ -55,6 +55,7 @@ openapi: .venv/installed ## Write docs/openapi.json from the code
 .PHONY: bench
 bench: .venv/installed ## Measure; results go to bench/results/
 	$(BIN)/python -m bench.train_step
+	$(BIN)/python -m bench.api
 
 .PHONY: clean
 clean: ## Remove what the targets made, .venv included
