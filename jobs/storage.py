@@ -41,15 +41,6 @@ def attempt_key(job_id: str, attempt: int, kind: str, name: str) -> str:
     return f"{job_prefix(job_id)}/{attempt}/{kind}/{name}"
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 class Storage:
     """One bucket or directory.
 
@@ -100,20 +91,25 @@ class Storage:
     def read(self, key: str, *, start: int, end: int) -> Iterator[bytes]:
         """The bytes from `start` up to, not including, `end`.
 
+        The object is read from its beginning: these files are small, and not every S3-compatible
+        store answers a range as S3 does.
+
         Raises:
             ObjectMissing: there is no such object.
         """
-        position = start
-        while position < end:
-            upto = min(position + READ_BYTES, end)
-            try:
-                block = obstore.get_range(self._store, key, start=position, end=upto)
-            except MISSING as error:
-                raise ObjectMissing(f"{key} is not in storage") from error
-            except BaseError as error:
-                raise StorageUnavailable(f"cannot read {key}: {error}") from error
-            yield bytes(block)
-            position = upto
+        position = 0
+        try:
+            for block in obstore.get(self._store, key).stream(min_chunk_size=READ_BYTES):
+                wanted = bytes(block)[max(0, start - position) : max(0, end - position)]
+                position += len(block)
+                if wanted:
+                    yield wanted
+                if position >= end:
+                    return
+        except MISSING as error:
+            raise ObjectMissing(f"{key} is not in storage") from error
+        except BaseError as error:
+            raise StorageUnavailable(f"cannot read {key}: {error}") from error
 
     def fetch(self, key: str, path: Path, *, size_bytes: int, sha256: str) -> None:
         """Copy an object to a file and check that it is what was stored.

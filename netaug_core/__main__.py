@@ -18,7 +18,7 @@ from netaug_core.errors import (
 from netaug_core.events import Failed, Left
 from netaug_core.spec import JobSpec, load_spec
 from netaug_core.training.control import Control, LeaveRequested
-from netaug_core.training.reporting import Console, EventStream, Reporter
+from netaug_core.training.reporting import Both, Console, EventStream, Reporter
 
 EXIT_BUG = 1
 EXIT_NO_SUPERVISOR = 70  # EX_SOFTWARE: nobody reads the events any more
@@ -35,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    reporter: Reporter = Console() if options.events_fd is None else EventStream(options.events_fd)
+    reporter: Reporter = Console()
+    if options.events_fd is not None:
+        reporter = Both(EventStream(options.events_fd), Console(sys.stdout))
     control = Control(options.control)
     control.listen_to_signals()
     try:

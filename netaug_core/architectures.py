@@ -61,11 +61,6 @@ class Architecture:
     num_classes: int
     dropout: float = 0.0
 
-    @property
-    def feature_channels(self) -> int:
-        """Channels that reach the classifier."""
-        return self.final.out_channels if self.final else self.blocks[-1].out_channels
-
 
 @dataclass(frozen=True)
 class ModelOptions:

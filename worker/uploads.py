@@ -11,7 +11,8 @@ import structlog
 from jobs.endings import StoredArtifact
 from jobs.errors import ObjectMissing
 from jobs.recording import StoredCheckpoint
-from jobs.storage import Storage, attempt_key, sha256_of
+from jobs.storage import Storage, attempt_key
+from netaug_core.datasets import file_digest
 from netaug_core.events import ArtifactWritten, CheckpointWritten
 from worker.trainer_process import WorkDir
 
@@ -98,5 +99,5 @@ class Uploads:
 def _check(path: Path, size_bytes: int, sha256: str) -> None:
     if path.is_symlink() or not path.is_file():
         raise ObjectMissing(f"the trainer left no file {path.name}")
-    if path.stat().st_size != size_bytes or sha256_of(path) != sha256:
+    if path.stat().st_size != size_bytes or file_digest(path) != sha256:
         raise ObjectMissing(f"{path.name} is not what the trainer said it had written")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -37,7 +37,6 @@ class Child:
     process: "subprocess.Popen[bytes] | None" = None
     _started: float = 0.0
     _pause_s: float = FIRST_PAUSE_S
-    restarts: int = field(default=0)
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -66,7 +65,6 @@ class Child:
         if lived < self._pause_s:
             return False
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
-        self.restarts += 1
         self.start()
         return True
 

@@ -50,6 +50,17 @@ class Console:
             self._stream.flush()
 
 
+class Both:
+    """Events for a supervisor, and the sentences that become the job's log."""
+
+    def __init__(self, *reporters: Reporter) -> None:
+        self._reporters = reporters
+
+    def emit(self, event: RunEvent) -> None:
+        for reporter in self._reporters:
+            reporter.emit(event)
+
+
 def _sentence(event: RunEvent) -> str | None:  # one line for each kind of event
     match event:
         case Started():

@@ -29,8 +29,9 @@ from jobs.recording import Entry, Report
 from jobs.records import MetricPoint
 from jobs.settings import Settings
 from jobs.states import EventType
-from jobs.storage import Storage, attempt_key, sha256_of
+from jobs.storage import Storage, attempt_key
 from jobs.tables import metadata
+from netaug_core.datasets import file_digest
 from netaug_core.spec import JobSpec
 from tests.conftest import TEMPLATE
 from tests.servers import Postgres, free_port
@@ -103,7 +104,7 @@ class Platform:
                 description="the network",
                 storage_key=key,
                 size_bytes=len(MODEL),
-                sha256=sha256_of(path),
+                sha256=file_digest(path),
             )
         with db.writing(self.engine) as connection:
             endings.succeed(connection, job_id, attempt, result={"accuracy": 0.9}, stored=[stored])

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from jobs.errors import ObjectMissing, StorageUnavailable
 from jobs.settings import Settings
-from jobs.storage import READ_BYTES, Storage, attempt_key, sha256_of
+from jobs.storage import READ_BYTES, Storage, attempt_key
+from netaug_core.datasets import file_digest
 from tests.servers import S3Server
 
 CONTENT = os.urandom(READ_BYTES + 100)  # more than one block
@@ -47,47 +48,31 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 
 @pytest.fixture
-def reads_ranges(request: pytest.FixtureRequest) -> None:
-    """Rclone 1.75 answers a range with 200 where RFC 9110 and S3 say 206, and obstore refuses that.
-
-    Strict: once the server is right, these tests fail until the mark is taken away.
-    """
-    if "s3" in request.node.callspec.id.split("-"):
-        reason = "rclone serve s3 answers ranges with 200"
-        mark = pytest.mark.xfail(strict=True, raises=StorageUnavailable, reason=reason)
-        request.applymarker(mark)
-
-
-@pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "content"
     path.write_bytes(CONTENT)
     return path
 
 
-@pytest.mark.usefixtures("reads_ranges")
 def test_what_was_stored_is_read_back(storage: Storage, file: Path) -> None:
     storage.put(KEY, file)
     assert storage.size(KEY) == len(CONTENT)
     assert b"".join(storage.read(KEY, start=0, end=len(CONTENT))) == CONTENT
 
 
-@pytest.mark.usefixtures("reads_ranges")
 @pytest.mark.parametrize(("start", "end"), [(0, 1), (10, 20), (READ_BYTES - 1, READ_BYTES + 1)])
 def test_a_part_is_read(storage: Storage, file: Path, start: int, end: int) -> None:
     storage.put(KEY, file)
     assert b"".join(storage.read(KEY, start=start, end=end)) == CONTENT[start:end]
 
 
-@pytest.mark.usefixtures("reads_ranges")
 def test_a_fetched_file_is_what_was_stored(storage: Storage, file: Path, tmp_path: Path) -> None:
     storage.put(KEY, file)
     copy = tmp_path / "copy"
     storage.fetch(KEY, copy, size_bytes=len(CONTENT), sha256=DIGEST)
-    assert sha256_of(copy) == DIGEST
+    assert file_digest(copy) == DIGEST
 
 
-@pytest.mark.usefixtures("reads_ranges")
 def test_an_object_with_another_digest_is_refused(
     storage: Storage, file: Path, tmp_path: Path
 ) -> None:
@@ -109,7 +94,6 @@ def test_an_object_that_is_gone_is_missing(storage: Storage) -> None:
         list(storage.read("jobs/none", start=0, end=1))
 
 
-@pytest.mark.usefixtures("reads_ranges")
 def test_storing_again_replaces_the_object(storage: Storage, file: Path) -> None:
     storage.put(KEY, file)
     file.write_bytes(b"new")

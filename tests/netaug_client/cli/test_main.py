@@ -89,7 +89,6 @@ def test_lists_and_details_are_tables_or_json(netaug: Run, trained: Job) -> None
     assert json.loads(netaug("jobs", "get", trained.id, "--json").stdout)["id"] == trained.id
 
 
-@pytest.mark.xfail(reason="under a supervisor the trainer prints nothing: a healthy log is empty")
 def test_logs_are_printed_and_followed_to_the_end(netaug: Run, trained: Job) -> None:
     assert netaug("jobs", "logs", trained.id).stdout.strip()
     assert netaug("jobs", "logs", trained.id, "--follow").returncode == 0
