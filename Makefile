@@ -29,8 +29,8 @@ demo: .venv/installed ## Train a tiny model on real digits, download and verify 
 test: .venv/installed ## Run all tests against real Postgres and Redis
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest --cov --cov-report= -m "not compose"
-	$(BIN)/python -m coverage report --fail-under=70
-	$(BIN)/python -m coverage report --include='jobs/*' --fail-under=85
+	$(BIN)/python -m coverage report --fail-under=90
+	$(BIN)/python -m coverage report --include='jobs/*' --fail-under=95
 
 .PHONY: test-compose
 test-compose: .venv/installed ## Bring docker compose up for real (needs a Docker engine)
