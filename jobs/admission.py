@@ -13,7 +13,8 @@ from jobs.errors import Refusal, SpecRefused
 from netaug_core import cost, datasets
 from netaug_core.datasets import DatasetInfo
 from netaug_core.errors import BadData
-from netaug_core.spec import JobSpec, ModelSpec
+from netaug_core.sections.model import ModelSpec
+from netaug_core.spec import JobSpec
 
 # While no worker has reported itself, a spec may still be queued if it asks for no more than this.
 GPUS_WITHOUT_WORKERS = 1

@@ -2,7 +2,8 @@
 
 import enum
 
-from netaug_core.spec import AugmentSpec, TrainingSpec
+from netaug_core.sections.augment import AugmentSpec
+from netaug_core.sections.training import TrainingSpec
 
 
 class Phase(enum.Enum):

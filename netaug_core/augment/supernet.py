@@ -11,7 +11,7 @@ from netaug_core.augment.elastic import ELASTIC, ElasticConv2d
 from netaug_core.models.blocks import Block, ConvNorm
 from netaug_core.models.network import Network, build, initialise
 from netaug_core.models.widths import Widths, base_widths
-from netaug_core.spec import AugmentSpec
+from netaug_core.sections.augment import AugmentSpec
 
 
 class Supernet(nn.Module):

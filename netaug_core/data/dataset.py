@@ -14,7 +14,7 @@ from netaug_core.data.parts import Normalisation, Part, RawDataset
 from netaug_core.data.split import VALIDATION_SEED, stratified
 from netaug_core.datasets import DatasetInfo
 from netaug_core.errors import BadData
-from netaug_core.spec import DataSpec
+from netaug_core.sections.data import DataSpec
 
 
 @dataclass(frozen=True)

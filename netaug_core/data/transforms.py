@@ -14,7 +14,7 @@ from netaug_core.data import crops
 from netaug_core.data.counters import Indices, uniforms
 from netaug_core.data.parts import Normalisation, Part
 from netaug_core.data.sources import Draws
-from netaug_core.spec import DataSpec
+from netaug_core.sections.data import DataSpec
 
 SHIFT_FRACTION = 8  # a padded crop shifts by up to an eighth of the side
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma

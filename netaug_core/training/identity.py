@@ -7,7 +7,10 @@ from netaug_core.data.dataset import Dataset
 from netaug_core.errors import BadData, CheckpointUnusable
 from netaug_core.spec import JobSpec
 
-TRAINED_SECTIONS = ("task", "model", "data", "augment", "training")
+TRAINED_SECTIONS = (
+    *("task", "model", "data", "augment", "training"),
+    *("pretrained", "distillation", "control"),
+)
 
 
 def spec_hash(spec: JobSpec) -> str:
@@ -29,8 +32,9 @@ def check(found: dict[str, str], spec: JobSpec, dataset: Dataset) -> None:
     """
     if found["spec_hash"] != spec_hash(spec):
         raise CheckpointUnusable(
-            "--resume: the checkpoint belongs to another spec (its model, data, augment or "
-            "training section differs); resume with the spec it was written for"
+            "--resume: the checkpoint belongs to another spec (its model, data, augment, "
+            "training, pretrained, distillation or control differs); resume with the spec it was "
+            "written for"
         )
     if found["dataset_digest"] != dataset.digest:
         raise BadData(

@@ -12,7 +12,8 @@ from netaug_core.augment.channel_order import sort_channels
 from netaug_core.augment.schedule import Phase, phase
 from netaug_core.augment.supernet import Supernet
 from netaug_core.models.network import Network, build
-from netaug_core.spec import AugmentSpec, JobSpec
+from netaug_core.sections.augment import AugmentSpec
+from netaug_core.spec import JobSpec
 from netaug_core.training import optim
 
 TERMS = ("base", "augmented")  # the losses of a step, in order; a plain step has the first only

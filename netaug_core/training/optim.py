@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from netaug_core.spec import TrainingSpec
+from netaug_core.sections.training import TrainingSpec
 
 
 def sgd(net: nn.Module, spec: TrainingSpec) -> torch.optim.SGD:

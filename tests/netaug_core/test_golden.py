@@ -18,7 +18,7 @@ from netaug_core.augment.supernet import Supernet
 from netaug_core.cost import measure
 from netaug_core.models.network import build
 from netaug_core.models.widths import BlockWidths, Widths
-from netaug_core.spec import AugmentSpec
+from netaug_core.sections.augment import AugmentSpec
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "tinymbv2.json").read_text())
 CONFIGS = GOLDEN["supernet"]["configs"]

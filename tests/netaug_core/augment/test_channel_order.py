@@ -5,7 +5,8 @@ import torch
 from netaug_core.architectures import ModelOptions, mobilenet_v2
 from netaug_core.augment.channel_order import sort_channels
 from netaug_core.augment.supernet import Supernet
-from netaug_core.spec import AugmentSpec, TrainingSpec
+from netaug_core.sections.augment import AugmentSpec
+from netaug_core.sections.training import TrainingSpec
 from netaug_core.training.optim import sgd
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from netaug_core.augment.schedule import Phase, phase
-from netaug_core.spec import AugmentSpec, TrainingSpec
+from netaug_core.sections.augment import AugmentSpec
+from netaug_core.sections.training import TrainingSpec
 
 
 @pytest.mark.parametrize(

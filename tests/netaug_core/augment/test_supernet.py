@@ -10,7 +10,7 @@ from netaug_core.architectures import ModelOptions, mobilenet_v2
 from netaug_core.augment.elastic import ElasticBatchNorm2d, ElasticConv2d, ElasticLinear
 from netaug_core.augment.supernet import Supernet
 from netaug_core.models.widths import base_widths
-from netaug_core.spec import AugmentSpec
+from netaug_core.sections.augment import AugmentSpec
 
 ARCHITECTURE = mobilenet_v2(ModelOptions(num_classes=4, width=0.1, in_channels=1))
 AUGMENT = AugmentSpec(width_multipliers=(1.0, 2.0), expand_multipliers=(1.0, 1.5))

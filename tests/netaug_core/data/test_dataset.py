@@ -10,7 +10,7 @@ import pytest
 from netaug_core import datasets
 from netaug_core.data.dataset import open_dataset, open_test_part
 from netaug_core.errors import BadData
-from netaug_core.spec import DataSpec
+from netaug_core.sections.data import DataSpec
 from tests.netaug_core import shapes
 
 

@@ -12,7 +12,7 @@ from netaug_core.data.dataset import open_dataset
 from netaug_core.data.fashion_mnist import parse_idx, read_fashion_mnist
 from netaug_core.datasets import FASHION_MNIST_FILES
 from netaug_core.errors import BadData
-from netaug_core.spec import DataSpec
+from netaug_core.sections.data import DataSpec
 
 SPEC = DataSpec(dataset="fashion-mnist")
 HERE = any(directory.is_dir() for directory in datasets.FASHION_MNIST_DIRS)

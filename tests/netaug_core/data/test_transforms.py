@@ -7,7 +7,7 @@ import torch
 from netaug_core.data.parts import Normalisation, Part
 from netaug_core.data.sources import MemoryImages
 from netaug_core.data.transforms import TrainTransform, normalise, shift
-from netaug_core.spec import DataSpec
+from netaug_core.sections.data import DataSpec
 
 PIXELS = torch.randint(
     0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)

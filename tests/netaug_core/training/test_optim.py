@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from netaug_core.spec import TrainingSpec
+from netaug_core.sections.training import TrainingSpec
 from netaug_core.training.optim import learning_rate, sgd
 
 SPEC = TrainingSpec(epochs=10, warmup_epochs=2, learning_rate=0.4, warmup_start=0.25)
