@@ -11,7 +11,7 @@ compile() {  # output, then extras
     --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet \
     --constraint constraints.txt --output-file "$output"
 }
-compile dev.txt client service trainer dev
+compile dev.txt client service trainer study dev
 grep -oE '^[a-z0-9-]+==[^ ;]+( ;[^\\]*)?' dev.txt | sed 's/ *$//' > pinned.tmp
 cp constraints.txt constraints.tmp
 cat pinned.tmp >> constraints.txt
