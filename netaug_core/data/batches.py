@@ -8,42 +8,101 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from netaug_core.data.counters import Indices, permutation
+from netaug_core.data import mixing, order
+from netaug_core.data.counters import Indices
+from netaug_core.data.order import Rank
 from netaug_core.data.parts import Normalisation, Part
 from netaug_core.data.transforms import TrainTransform, normalise
 from netaug_core.errors import BadData
 
-EVALUATION_BATCH = 256
 CALIBRATION_EPOCH = 2**31  # a stream of its own, which no training epoch has
-CALIBRATION_SEED = 937_162_211  # as in the reference recipe: the subset is the same for every run
 
 Batch = tuple[Tensor, Tensor]  # pictures (B, C, S, S), labels (B,)
 
 
 @dataclass(frozen=True)
+class TrainingBatch:
+    """This rank's part of a batch to learn from.
+
+    Loss: `share` * CE(labels) + (1 - `share`) * CE(partner_labels), if there are any of the latter.
+
+    Attributes:
+        images: (B, C, S, S), normalised.
+        labels: (B,) int64.
+        partner_labels: (B,) int64, of the pictures mixed into these; None if nothing is mixed.
+        share: of the loss that belongs to `labels`; one for the whole batch, on every rank.
+    """
+
+    images: Tensor
+    labels: Tensor
+    partner_labels: Tensor | None = None
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
 class Feed:
-    """How batches reach the network."""
+    """How batches reach the network.
+
+    Attributes:
+        num_workers: processes that decode ahead; 0 decodes in this one.
+        rank: this process, among the `num_ranks` that train together.
+    """
 
     transform: TrainTransform
     normalisation: Normalisation
     device: torch.device
     num_workers: int = 0
+    rank: int = 0
+    num_ranks: int = 1
 
-    def training(self, part: Part, epoch: int, batch_size: int, first: int) -> Iterator[Batch]:
+    def training(
+        self, part: Part, epoch: int, batch_size: int, first: int
+    ) -> Iterator[TrainingBatch]:
         """The batches of an epoch from the `first` on; the incomplete last one is left out."""
-        order = permutation(self.transform.seed, epoch, len(part))
-        complete = len(part) // batch_size * batch_size
-        positions = order[:complete].reshape(-1, batch_size)[first:]
-        return self._batches(part, list(positions), epoch)
+        transform = self.transform
+        is_mixed = mixing.is_on(transform.spec)
+        positions = order.training_batches(
+            len(part),
+            batch_size,
+            seed=transform.seed,
+            epoch=epoch,
+            rank=self._rank,
+            with_neighbour=is_mixed,
+        )
+        batches = self._batches(part, positions[first:], epoch)
+        for number, (images, labels) in enumerate(batches, first):
+            if is_mixed:
+                yield self._mixed(images, labels, epoch, number)
+            else:
+                yield TrainingBatch(images, labels)
 
     def calibration(self, part: Part, count: int) -> Iterator[Batch]:
-        """A fixed subset of the training part, varied as in training."""
-        order = permutation(CALIBRATION_SEED, 0, len(part))[:count]
-        return self._batches(part, _chunks(order), CALIBRATION_EPOCH)
+        """A fixed subset of the training part, varied as in training, but never mixed.
+
+        A rank takes the batches that are its turn, which may be none.
+        """
+        positions = order.calibration_batches(len(part), count, self._rank)
+        return self._batches(part, positions, CALIBRATION_EPOCH)
 
     def evaluation(self, part: Part) -> Iterator[Batch]:
-        """Every picture once, in order, as it is."""
-        return self._batches(part, _chunks(torch.arange(len(part)).numpy()), None)
+        """Every picture once, in order, as it is: the batches that are this rank's turn.
+
+        Several ranks put their results together by `order.evaluation_positions`.
+        """
+        return self._batches(part, order.evaluation_batches(len(part), self._rank), None)
+
+    @property
+    def _rank(self) -> Rank:
+        return Rank(self.rank, self.num_ranks)
+
+    def _mixed(self, images: Tensor, labels: Tensor, epoch: int, number: int) -> TrainingBatch:
+        """Each picture with the one after it; the last one is a neighbour only."""
+        transform = self.transform
+        mixture = mixing.draw(
+            transform.spec, size=transform.size, seed=transform.seed, epoch=epoch, number=number
+        )
+        mixed = mixing.mix(images[:-1], images[1:], mixture)
+        return TrainingBatch(mixed, labels[:-1], labels[1:], mixture.share)
 
     def _batches(
         self, part: Part, positions: Sequence[Indices], epoch: int | None
@@ -91,11 +150,6 @@ def _plain_errors(loader: Iterable[Batch]) -> Iterator[Batch]:
     except BadData as error:
         sentence = str(error).strip().splitlines()[-1]
         raise BadData(sentence.removeprefix(f"{BadData.__module__}.BadData: ")) from error
-
-
-def _chunks(positions: Indices) -> list[Indices]:
-    starts = range(0, len(positions), EVALUATION_BATCH)
-    return [positions[start : start + EVALUATION_BATCH] for start in starts]
 
 
 def _leave_signals_to_the_trainer(worker: int) -> None:  # noqa: ARG001  # DataLoader's signature

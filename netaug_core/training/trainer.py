@@ -99,12 +99,12 @@ class Trainer:
         batches = self.feed.training(
             self.dataset.train, state.epoch, self.batch_size, state.step_in_epoch
         )
-        for images, labels in batches:
+        for batch in batches:
             if self._obey():
                 return
             rate = learning_rate(self.step, self.steps_per_epoch, self.spec.training)
             set_learning_rate(self.learner.optimizer, rate)
-            losses = self.learner.step(images, labels, state.epoch)
+            losses = self.learner.step(batch.images, batch.labels, state.epoch)
             state.step_in_epoch += 1
             state.losses.add(losses, self.step)
             self._report_step(rate)

@@ -1,17 +1,19 @@
 """Batches: complete, in an order of their own each epoch, the same from any process."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from netaug_core.data.batches import Feed
+from netaug_core.data.batches import Feed, TrainingBatch
 from netaug_core.data.dataset import Dataset, open_dataset
 from netaug_core.data.parts import Part
 from netaug_core.data.sources import FolderImages
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import BadData
+from netaug_core.sections.data import DataSpec
 from tests.netaug_core import shapes
 
 SPEC = shapes.make_spec()
@@ -22,16 +24,24 @@ def dataset(data_root: Path) -> Dataset:
     return open_dataset(SPEC.data, (data_root,))
 
 
-def make_feed(dataset: Dataset, num_workers: int = 0) -> Feed:
-    transform = TrainTransform(SPEC.data, 28, seed=0)
-    return Feed(transform, dataset.normalisation, torch.device("cpu"), num_workers)
+def make_feed(
+    dataset: Dataset, num_workers: int = 0, rank: int = 0, num_ranks: int = 1, **data: object
+) -> Feed:
+    spec = DataSpec.model_validate(SPEC.data.model_dump() | data)
+    transform = TrainTransform(spec, 28, seed=0)
+    return Feed(transform, dataset.normalisation, torch.device("cpu"), num_workers, rank, num_ranks)
+
+
+def images_of(batches: Iterable[TrainingBatch]) -> list[torch.Tensor]:
+    return [batch.images for batch in batches]
 
 
 def test_an_epoch_has_complete_batches_only(dataset: Dataset) -> None:
     batches = list(make_feed(dataset).training(dataset.train, 0, 10, 0))
 
-    assert [len(labels) for _, labels in batches] == [10, 10, 10]  # of 32 images
-    assert batches[0][0].shape == (10, 3, 28, 28)
+    assert [len(batch.labels) for batch in batches] == [10, 10, 10]  # of 32 images
+    assert batches[0].images.shape == (10, 3, 28, 28)
+    assert batches[0].partner_labels is None
 
 
 def test_an_epoch_taken_up_in_the_middle_goes_on_as_if_it_had_not_stopped(
@@ -43,9 +53,9 @@ def test_an_epoch_taken_up_in_the_middle_goes_on_as_if_it_had_not_stopped(
     rest = list(feed.training(dataset.train, 4, 10, 1))
 
     assert len(rest) == 2
-    for (images, labels), (again, labels_again) in zip(whole[1:], rest, strict=True):
-        assert torch.equal(images, again)
-        assert torch.equal(labels, labels_again)
+    for batch, again in zip(whole[1:], rest, strict=True):
+        assert torch.equal(batch.images, again.images)
+        assert torch.equal(batch.labels, again.labels)
 
 
 def test_loading_draws_nothing_from_the_global_generator(dataset: Dataset) -> None:
@@ -57,11 +67,11 @@ def test_loading_draws_nothing_from_the_global_generator(dataset: Dataset) -> No
 
 
 def test_worker_processes_decode_the_same_batches(dataset: Dataset) -> None:
-    here = list(make_feed(dataset).training(dataset.train, 1, 10, 0))
+    here = images_of(make_feed(dataset).training(dataset.train, 1, 10, 0))
 
-    there = list(make_feed(dataset, num_workers=1).training(dataset.train, 1, 10, 0))
+    there = images_of(make_feed(dataset, num_workers=1).training(dataset.train, 1, 10, 0))
 
-    assert all(torch.equal(a[0], b[0]) for a, b in zip(here, there, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(here, there, strict=True))
 
 
 def test_a_damaged_picture_in_a_worker_is_named_in_one_sentence(
