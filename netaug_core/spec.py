@@ -1,15 +1,14 @@
 """The one definition of a job: the API accepts it, the database keeps it, the trainer runs it."""
 
-import contextlib
 import json
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
 from netaug_core import presets
+from netaug_core.documents import load_document
 from netaug_core.sections.augment import AugmentSpec
 from netaug_core.sections.data import DataSpec
 from netaug_core.sections.fields import Name, Section, Tag
@@ -70,20 +69,6 @@ class JobSpec(Section):
     def canonical_json(self) -> str:
         """The spec with every default filled in, as the database and the trainer keep it."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-
-
-def load_document(text: str) -> object:
-    """Parse the YAML or JSON of a job file.
-
-    Raises:
-        ValueError: the text is neither.
-    """
-    with contextlib.suppress(json.JSONDecodeError):
-        return json.loads(text)  # first: YAML 1.1 takes JSON's 4e-05 for a string
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"not valid YAML or JSON: {error}") from error
 
 
 def load_spec(path: Path) -> JobSpec:

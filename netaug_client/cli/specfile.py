@@ -9,7 +9,8 @@ import typer
 import yaml
 from pydantic import ValidationError
 
-from netaug_core.spec import JobSpec, load_document
+from netaug_core.documents import load_document, sentences
+from netaug_core.spec import JobSpec
 
 STANDARD_INPUT = "-"
 
@@ -20,23 +21,33 @@ def read(path: str, changes: Sequence[str]) -> JobSpec:
     Raises:
         typer.BadParameter: it cannot be read, or is not a valid spec; each field is named.
     """
-    document = _document(path)
-    for change in changes:
-        _set(document, change)
+    document = read_document(path, changes)
     try:
         return JobSpec.model_validate(document)
     except ValidationError as error:
-        raise typer.BadParameter(_sentences(error), param_hint=path) from error
+        raise typer.BadParameter("\n".join(sentences(error)), param_hint=path) from error
 
 
-def _document(path: str) -> dict[str, Any]:
+def read_document(path: str, changes: Sequence[str]) -> dict[str, Any]:
+    """The mapping in a file, or on standard input, with the changes made, not yet checked.
+
+    Raises:
+        typer.BadParameter: it cannot be read, is no mapping, or a change does not fit.
+    """
+    document = _parse(path)
+    for change in changes:
+        _set(document, change)
+    return document
+
+
+def _parse(path: str) -> dict[str, Any]:
     try:
         text = sys.stdin.read() if path == STANDARD_INPUT else Path(path).read_text("utf-8")
         document = load_document(text)
     except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error), param_hint=path) from error
     if not isinstance(document, dict):
-        raise typer.BadParameter("a job file is a mapping of fields", param_hint=path)
+        raise typer.BadParameter("the file must be a mapping of fields", param_hint=path)
     return document
 
 
@@ -53,12 +64,3 @@ def _set(document: dict[str, Any], change: str) -> None:
         if not isinstance(target, dict):
             raise typer.BadParameter(f"{section} has no fields", param_hint="--set")
     target[field] = yaml.safe_load(value)
-
-
-def _sentences(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        name = ".".join(str(part) for part in item["loc"])
-        shown = "" if item["type"] == "missing" else f"; got {item['input']!r:.100}"
-        lines.append(f"{name}: {item['msg']}{shown}")
-    return "\n".join(lines)
