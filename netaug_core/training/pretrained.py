@@ -1,0 +1,165 @@
+"""Starting from trained weights: every tensor must fit, and nothing is skipped in silence."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from netaug_core.augment.supernet import Supernet
+from netaug_core.models.network import Network, build
+from netaug_core.sections.training import PretrainedSpec
+from netaug_core.weights import WeightsFile
+
+HEAD = "classifier."
+STEM = "stem.conv.weight"
+VARIANCE = ".running_var"
+SHOWN_MISFITS = 20
+
+
+def load_into(
+    net: Network | Supernet,
+    pretrained: PretrainedSpec,
+    file: WeightsFile,
+    *,
+    class_names: Sequence[str],
+) -> None:
+    """Copy a file's weights and running statistics into a network that is initialised already.
+
+    A supernet takes them into its leading slice, the tiny net; its further channels, and a new
+    head, stay as they were initialised.
+
+    Args:
+        net: before it is compiled, wrapped for several devices or given to an optimizer's step.
+        pretrained: what becomes of the classifier.
+        file: as `weights.find` found it.
+        class_names: of the dataset, in the classifier's order.
+
+    Raises:
+        BadSpec: the file does not fit the network or the dataset, or holds a number that is not
+            finite.
+    """
+    _check_channels(net, file)
+    if pretrained.head == "keep":
+        _check_classes(file, class_names)
+    wanted = _tiny_tensors(net, pretrained)
+    _check_tensors(wanted, file, pretrained)
+    loaded = _read(file)
+    target = _tensors(net)
+    with torch.no_grad():
+        for name, tensor in wanted.items():
+            leading = tuple(slice(size) for size in tensor.shape)
+            target[name][leading].copy_(loaded[name])
+
+
+def check_finite(file: WeightsFile, tensors: Mapping[str, Tensor]) -> None:
+    """Raise BadSpec if a tensor of the file cannot be part of a sound network."""
+    bad = [name for name, tensor in tensors.items() if not _is_sound(name, tensor)]
+    if bad:
+        more = f" and {len(bad) - SHOWN_MISFITS} more" if len(bad) > SHOWN_MISFITS else ""
+        raise file.wrong(
+            f"holds NaN, infinity or a negative variance in {', '.join(bad[:SHOWN_MISFITS])}"
+            f"{more}; take the weights of a training that did not diverge"
+        )
+
+
+def _is_sound(name: str, tensor: Tensor) -> bool:
+    negative = name.endswith(VARIANCE) and bool((tensor < 0).any())
+    return bool(torch.isfinite(tensor).all()) and not negative
+
+
+def _read(file: WeightsFile) -> dict[str, Tensor]:
+    try:
+        tensors = load_file(file.path)
+    except (SafetensorError, OSError) as error:
+        raise file.wrong(f"cannot be read: {error}") from error
+    check_finite(file, tensors)
+    return tensors
+
+
+def _tensors(net: Network | Supernet) -> dict[str, Tensor]:
+    network = net.network if isinstance(net, Supernet) else net
+    return network.state_dict()
+
+
+def _tiny_tensors(net: Network | Supernet, pretrained: PretrainedSpec) -> dict[str, Tensor]:
+    """The tensors to load, by name and at the tiny net's shapes; they have no content."""
+    with torch.device("meta"):
+        tensors = build(net.architecture).state_dict()
+    keep = pretrained.head == "keep"
+    return {name: t for name, t in tensors.items() if keep or not name.startswith(HEAD)}
+
+
+def _check_channels(net: Network | Supernet, file: WeightsFile) -> None:
+    stem = file.header.tensors.get(STEM)
+    wanted = net.architecture.in_channels
+    if stem is not None and len(stem.shape) == 4 and stem.shape[1] != wanted:
+        raise file.wrong(
+            f"reads pictures of {stem.shape[1]} channels, the dataset's have {wanted}; start from "
+            f"a network that was trained on pictures of {wanted} channels"
+        )
+
+
+def _check_classes(file: WeightsFile, class_names: Sequence[str]) -> None:
+    known = file.class_names
+    if known is None:
+        raise file.wrong(
+            "does not say which classes its head has; set pretrained.head to new, or add the "
+            "metadata `classes`, a JSON list of their names"
+        )
+    if known != tuple(class_names):
+        raise file.wrong(
+            f"has other classes than the dataset: {compare_classes(known, class_names)}; set "
+            "pretrained.head to new, or use the dataset that it was trained on"
+        )
+
+
+def compare_classes(known: Sequence[str], class_names: Sequence[str]) -> str:
+    """Both sides of a difference: how many, and the first class in which they differ."""
+    counts = f"it has {len(known)}, the dataset {len(class_names)}"
+    for index, (one, other) in enumerate(zip(known, class_names, strict=False)):
+        if one != other:
+            return f"{counts}; class {index} is {one[:60]!r} there and {other[:60]!r} here"
+    longer = known if len(known) > len(class_names) else class_names
+    only = longer[min(len(known), len(class_names))]
+    where = "there" if longer is known else "in the dataset"
+    return f"{counts}; {only[:60]!r} is only {where}"
+
+
+def _check_tensors(
+    wanted: Mapping[str, Tensor], file: WeightsFile, pretrained: PretrainedSpec
+) -> None:
+    misfits = list(_misfits(wanted, file, skip_head=pretrained.head == "new"))
+    if not misfits:
+        return
+    shown = "".join(f"\n  {misfit}" for misfit in misfits[:SHOWN_MISFITS])
+    more = len(misfits) - SHOWN_MISFITS
+    rest = f"\n  and {more} more" if more > 0 else ""
+    raise file.wrong(
+        f"does not fit this network; use the model section that it was trained with. "
+        f"{len(misfits)} tensors differ:{shown}{rest}"
+    )
+
+
+def _misfits(wanted: Mapping[str, Tensor], file: WeightsFile, *, skip_head: bool) -> Iterator[str]:
+    held = file.header.tensors
+    for name, tensor in wanted.items():
+        shape, entry = tuple(tensor.shape), held.get(name)
+        if entry is None:
+            yield f"{name}: missing in the file, {_shape(shape)} in the network"
+        elif entry.shape != shape:
+            yield f"{name}: {_shape(entry.shape)} in the file, {_shape(shape)} in the network"
+        elif _is_float(entry.dtype) != tensor.is_floating_point():
+            yield f"{name}: {entry.dtype} in the file, {tensor.dtype} in the network"
+    for name, entry in held.items():
+        if name not in wanted and not (skip_head and name.startswith(HEAD)):
+            yield f"{name}: {_shape(entry.shape)} in the file, not in the network"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "one number"
+
+
+def _is_float(dtype: str) -> bool:
+    return dtype.startswith(("F", "BF"))
