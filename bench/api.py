@@ -158,7 +158,7 @@ def _prepare(url: str) -> Prepared:
     with db.writing(engine) as connection:
         new = keys.create(connection, tenant=TENANT, name="bench", scopes=frozenset({Scope.ADMIN}))
         spec = JobSpec.model_validate(SPEC)
-        admitted = admission.admit(connection, spec, ())
+        admitted = admission.admit(connection, spec, (), tenant=TENANT)
         for _ in range(NUM_JOBS):
             submission.submit(connection, spec, admitted, tenant=TENANT)
         claim = lifecycle.claim(connection, worker="bench", gpus=0, lease_seconds=3600.0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs import processes
+from jobs import fit, processes
 from jobs.errors import Refusal, SpecRefused
 from netaug_core import cost, datasets
 from netaug_core.datasets import DatasetInfo
@@ -32,14 +32,17 @@ class Admission:
         return asdict(self.cost)
 
 
-def admit(connection: sa.Connection, spec: JobSpec, data_roots: Sequence[Path]) -> Admission:
-    """Look up what the spec names.
+def admit(
+    connection: sa.Connection, spec: JobSpec, data_roots: Sequence[Path], *, tenant: str
+) -> Admission:
+    """Look up what the spec names, for a tenant: its own jobs are the only ones it may name.
 
     Raises:
         SpecRefused: each reason with its field and remedy.
     """
     refusals: list[Refusal] = []
     dataset = _find_dataset(spec, data_roots, refusals)
+    refusals += fit.check(connection, spec, dataset, tenant=tenant, data_roots=data_roots)
     _check_gpus(connection, spec, refusals)
     if refusals or dataset is None:
         raise SpecRefused(refusals)

@@ -8,11 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs import queries, recording
+from jobs import queries, recording, sources
 from jobs.dialect import now_plus
 from jobs.errors import Fenced
 from jobs.recording import Entry, Report
 from jobs.records import Checkpoint, Job, columns
+from jobs.sources import SourceModel
 from jobs.states import AttemptOutcome, EventType, JobStatus, sources_of
 from jobs.tables import attempts, jobs
 from netaug_core.errors import FailureClass
@@ -22,10 +23,11 @@ JOB_COLUMNS = columns(Job, jobs)
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that this attempt now owns, and its checkpoints, the newest first."""
+    """A job that this attempt now owns, its checkpoints, the newest first, and its sources."""
 
     job: Job
     checkpoints: list[Checkpoint]
+    sources: list[SourceModel]
 
     @property
     def seconds_left(self) -> float:
@@ -184,7 +186,11 @@ def claim(
             job_id=job.id, attempt=job.attempt, worker=worker, started_at=now_plus()
         )
     )
-    return Claim(job, queries.checkpoints(connection, job.id))
+    return Claim(
+        job,
+        queries.checkpoints(connection, job.id),
+        sources.models(connection, job.tenant, job.spec),
+    )
 
 
 def report(

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from jobs import idempotency, outbox, queries, recording
+from jobs import idempotency, outbox, queries, recording, sources
 from jobs.admission import Admission
 from jobs.dialect import now_plus
+from jobs.errors import Refusal, SpecRefused
 from jobs.idempotency import IdempotencyKey
 from jobs.ids import new_id
 from jobs.lifecycle import JOB_COLUMNS
 from jobs.recording import Entry
-from jobs.records import Job
+from jobs.records import Job, Json
 from jobs.states import EventType, JobStatus
 from jobs.tables import job_tags, jobs
 from netaug_core.spec import JobSpec
@@ -54,6 +55,7 @@ def submit(
     Raises:
         IdempotencyMismatch: the key was used with another body.
         JobNotFound: the key's job has been deleted.
+        SpecRefused: a job that the spec starts from was deleted since it was admitted.
     """
     job_id = new_id("job")
     if idempotency_key is not None:
@@ -68,6 +70,8 @@ def _insert(
     connection: sa.Connection, job_id: str, spec: JobSpec, admission: Admission, tenant: str
 ) -> Job:
     tags = sorted(set(spec.tags))
+    document = spec.model_dump(mode="json")
+    _hold_sources(connection, tenant, document)
     row = connection.execute(
         _INSERT_JOB,
         {
@@ -75,7 +79,7 @@ def _insert(
             "tenant": tenant,
             "name": spec.name,
             "tags": tags,
-            "spec": spec.model_dump(mode="json"),
+            "spec": document,
             "cost": admission.cost_facts(),
             "dataset": spec.data.dataset,
             "dataset_digest": admission.dataset.digest,
@@ -92,3 +96,14 @@ def _insert(
     recording.append_events(connection, job_id, 0, 1, (queued,))
     outbox.ring(connection, job_id)
     return Job(*row)
+
+
+def _hold_sources(connection: sa.Connection, tenant: str, document: Json) -> None:
+    gone = sources.hold(connection, tenant, document)
+    if gone:
+        raise SpecRefused(
+            [
+                Refusal(sources.pointer(one.field), f"{one.field}: there is no job {one.job_id}")
+                for one in gone
+            ]
+        )

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from jobs import lifecycle, outbox, queries, recording
+from jobs import lifecycle, outbox, queries, recording, sources
 from jobs.dialect import insert_new, now_plus
 from jobs.errors import IllegalStateChange
 from jobs.recording import Entry
@@ -91,9 +91,15 @@ def retry(connection: sa.Connection, tenant: str, job_id: str) -> Job:
 
     Raises:
         JobNotFound: no such job.
-        IllegalStateChange: it has succeeded.
+        IllegalStateChange: it has succeeded, or a job that it starts from has been deleted.
     """
-    queries.lock_job(connection, tenant, job_id)
+    ended = queries.lock_job(connection, tenant, job_id)
+    gone = sources.hold(connection, tenant, ended.spec)
+    if gone and ended.status in {JobStatus.FAILED, JobStatus.CANCELLED}:
+        raise IllegalStateChange(
+            f"job {job_id} cannot be retried: {gone[0].field} names job {gone[0].job_id}, which "
+            "has been deleted; submit it with another one"
+        )
     job = lifecycle.move(
         connection,
         job_id,
@@ -123,9 +129,15 @@ def delete(connection: sa.Connection, tenant: str, job_id: str) -> None:
 
     Raises:
         JobNotFound: no such job.
-        IllegalStateChange: it is not final.
+        IllegalStateChange: it is not final, or a job that is not final needs its model.
     """
-    job = queries.get_job(connection, tenant, job_id)
+    job = queries.lock_job(connection, tenant, job_id)
+    needed_by = sources.waiting_for(connection, tenant, job_id)
+    if needed_by is not None:
+        raise IllegalStateChange(
+            f"job {job_id} cannot be deleted: job {needed_by}, which has not ended, needs its "
+            "model; cancel that one, or wait for its end"
+        )
     deleted = connection.execute(
         sa.delete(jobs).where(
             jobs.c.id == job_id,

@@ -33,7 +33,7 @@ def make_spec(name: str = "job", tags: tuple[str, ...] = (), **resources: Any) -
 
 def submit(connection: sa.Connection, spec: JobSpec | None = None, tenant: str = TENANT) -> Job:
     spec = spec or make_spec()
-    admitted = admission.admit(connection, spec, ())
+    admitted = admission.admit(connection, spec, (), tenant=tenant)
     return submission.submit(connection, spec, admitted, tenant=tenant).job
 
 

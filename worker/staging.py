@@ -12,6 +12,8 @@ import structlog
 from jobs.errors import ObjectMissing
 from jobs.lifecycle import Claim
 from jobs.storage import Storage
+from netaug_core import weights
+from netaug_core.errors import BadSpec
 from netaug_core.spec import JobSpec
 from worker.trainer_process import WorkDir
 
@@ -55,6 +57,29 @@ def _is_abandoned(path: Path) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
+
+
+def fetch_sources(storage: Storage, claim: Claim, work: WorkDir) -> None:
+    """Bring the models that the job starts or learns from into its inputs.
+
+    Raises:
+        BadSpec: a job that the spec names has been deleted.
+        ObjectMissing: a model is not in storage, or is not what was stored.
+        StorageUnavailable: the store does not answer.
+    """
+    if not claim.sources:
+        return
+    work.inputs.mkdir()
+    for model in claim.sources:
+        field, job_id = model.source.field, model.source.job_id
+        if model.artifact is None:
+            raise BadSpec(f"{field}: job {job_id} has been deleted; submit with another one")
+        storage.fetch(
+            model.artifact.storage_key,
+            weights.staged(work.inputs, job_id),
+            size_bytes=model.artifact.size_bytes,
+            sha256=model.artifact.sha256,
+        )
 
 
 def fetch_checkpoint(storage: Storage, claim: Claim, work: WorkDir) -> Path | None:

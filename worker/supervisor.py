@@ -19,7 +19,7 @@ from jobs.settings import Settings
 from jobs.states import AttemptOutcome
 from jobs.storage import Storage
 from netaug_core import events
-from netaug_core.errors import FailureClass
+from netaug_core.errors import BadSpec, FailureClass
 from netaug_core.spec import JobSpec
 from worker import outcome, staging
 from worker.intake import Intake
@@ -99,20 +99,24 @@ class Attempt:
 
     def run(self) -> None:
         try:
-            resume = self._fetch_checkpoint()
+            resume = self._fetch_files()
             ended = self._train(resume)
             self._conclude(ended)
-        except (StorageUnavailable, OSError) as error:
+        except BadSpec as error:
+            self._end(Ending(AttemptOutcome.FAILED, error.failure, str(error)))
+        except (StorageUnavailable, ObjectMissing, OSError) as error:
             # Storage away, or this machine's disk full: another attempt may do better.
             log.warning("attempt_lost", job_id=self._job_id, reason=str(error))
             self._end(Ending(AttemptOutcome.LOST, FailureClass.INFRA_LOST, str(error)[:2000]))
         finally:
             self._uploads.close()
 
-    def _fetch_checkpoint(self) -> Path | None:
-        storage = self._platform.storage
+    def _fetch_files(self) -> Path | None:
+        """Bring what the trainer reads; the checkpoint to resume from, if there is one."""
+        storage, claim, work = self._platform.storage, self._claim, self._work
+        self._wait_for(self._uploads.run(lambda: staging.fetch_sources(storage, claim, work)))
         return self._wait_for(
-            self._uploads.run(lambda: staging.fetch_checkpoint(storage, self._claim, self._work))
+            self._uploads.run(lambda: staging.fetch_checkpoint(storage, claim, work))
         )
 
     def _train(self, resume: Path | None) -> outcome.Exit:

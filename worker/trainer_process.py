@@ -15,6 +15,7 @@ GUARD = Path(__file__).parent / "guard.py"
 SPEC_FILE = "spec.json"
 CONTROL_FILE = "control"
 OUTPUT_DIR = "output"
+INPUTS_DIR = "inputs"
 
 # What a trainer may know of its surroundings: no address, no credential of the service.
 INHERITED = (
@@ -39,7 +40,7 @@ TRAINER = (sys.executable, "-m", "netaug_core", "train")
 
 @dataclass(frozen=True)
 class WorkDir:
-    """One attempt's directory: the spec, what to resume from, and what the trainer writes."""
+    """One attempt's directory: what the trainer reads, and what it writes."""
 
     path: Path
 
@@ -50,6 +51,11 @@ class WorkDir:
     @property
     def output(self) -> Path:
         return self.path / OUTPUT_DIR
+
+    @property
+    def inputs(self) -> Path:
+        """Models of other jobs; only made for a spec that names one."""
+        return self.path / INPUTS_DIR
 
     @property
     def control(self) -> Path:
@@ -155,6 +161,8 @@ def _arguments(work: WorkDir, settings: Settings, resume: Path | None, events_fd
     arguments += ["--threads", str(threads), "--loader-workers", str(settings.loader_workers)]
     for root in settings.data_roots:
         arguments += ["--data", str(root)]
+    if work.inputs.is_dir():
+        arguments += ["--inputs", str(work.inputs)]
     if resume is not None:
         arguments += ["--resume", str(resume)]
     return arguments

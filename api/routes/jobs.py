@@ -90,16 +90,17 @@ def create_job(
 ) -> Response:
     """Submit a training job. Send an `Idempotency-Key`, and a repeated submit makes one job."""
     spec = JobSpec.model_validate_json(body)
+    roots = context.settings.data_roots
     if query.dry_run:
         with db.reading(context.engine) as connection:
-            admitted = admission.admit(connection, spec, context.settings.data_roots)
+            admitted = admission.admit(connection, spec, roots, tenant=who.tenant)
         cost = CostView(**admitted.cost_facts())
         return answers.answer(DryRun(spec=spec.model_dump(mode="json"), cost=cost))
     key = None
     if idempotency_key is not None:
         key = IdempotencyKey(idempotency_key, hashlib.sha256(body).hexdigest())
     with db.writing(context.engine) as connection:
-        admitted = admission.admit(connection, spec, context.settings.data_roots)
+        admitted = admission.admit(connection, spec, roots, tenant=who.tenant)
         submitted = submission.submit(
             connection, spec, admitted, tenant=who.tenant, idempotency_key=key
         )

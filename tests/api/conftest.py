@@ -71,7 +71,7 @@ class Platform:
     def submit(self, tenant: str = "ours", **changes: Any) -> str:
         spec = JobSpec.model_validate({**SPEC, **changes})
         with db.writing(self.engine) as connection:
-            admitted = admit(connection, spec, ())
+            admitted = admit(connection, spec, (), tenant=tenant)
             return submission.submit(connection, spec, admitted, tenant=tenant).job.id
 
     def start(self) -> tuple[str, int]:

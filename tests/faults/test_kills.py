@@ -69,7 +69,7 @@ class Platform:
     def submit(self) -> str:
         spec = JobSpec.model_validate(SPEC)
         with db.writing(self.engine) as connection:
-            admitted = admission.admit(connection, spec, ())
+            admitted = admission.admit(connection, spec, (), tenant=TENANT)
             return submission.submit(connection, spec, admitted, tenant=TENANT).job.id
 
     def job(self, job_id: str) -> Job:

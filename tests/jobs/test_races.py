@@ -31,7 +31,7 @@ def test_of_twenty_claimers_one_gets_the_job(engine: sa.Engine, at_once: AtOnce)
 def test_fifty_submits_with_one_key_make_one_job(engine: sa.Engine, at_once: AtOnce) -> None:
     spec = make_spec()
     with db.reading(engine) as connection:
-        admitted = admission.admit(connection, spec, ())
+        admitted = admission.admit(connection, spec, (), tenant=TENANT)
     key = IdempotencyKey("once", "0" * 64)
 
     def once(connection: sa.Connection) -> object:

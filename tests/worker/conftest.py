@@ -80,7 +80,7 @@ class Bench:
     def submit(self, spec: JobSpec | None = None) -> str:
         spec = spec or tiny_spec()
         with db.writing(self.engine) as connection:
-            admitted = admission.admit(connection, spec, ())
+            admitted = admission.admit(connection, spec, (), tenant=TENANT)
             return submission.submit(connection, spec, admitted, tenant=TENANT).job.id
 
     def claim(self) -> Claim:
