@@ -31,7 +31,7 @@ def _lines(summary: Summary, rows: Sequence[Row], picture: str | None) -> Iterat
     yield f"# Study {study.name}"
     yield ""
     yield (
-        f"{len(study.models)} models, {len(study.methods)} methods, {len(study.seeds)} seeds: "
+        f"Models: {len(study.models)}, methods: {len(study.methods)}, seeds: {len(study.seeds)}; "
         f"{done} of {len(rows)} jobs succeeded. Measured: {metric}, in per cent; differences in "
         "percentage points."
     )
@@ -74,7 +74,7 @@ def _group_cells(group: Group) -> tuple[str, ...]:
         NOTHING if group.epochs is None else str(group.epochs),
         NOTHING if mean is None else f"{100 * mean.mean:.2f}",
         _interval(mean),
-        NOTHING if seconds is None else f"{seconds.mean:.0f}",
+        NOTHING if seconds is None else f"{seconds.mean:.1f}",
     )
 
 
@@ -105,7 +105,7 @@ def _teacher_lines(rows: Sequence[Row], metric: str) -> Iterator[str]:
                 row.status,
                 NOTHING if row.params is None else f"{row.params:,}",
                 NOTHING if value is None else f"{100 * value:.2f}",
-                NOTHING if row.train_seconds is None else f"{row.train_seconds:.0f}",
+                NOTHING if row.train_seconds is None else f"{row.train_seconds:.1f}",
             )
         )
     yield from _table(("teacher", "status", "params", metric.replace("_", " "), "seconds"), cells)
