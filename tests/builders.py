@@ -1,5 +1,6 @@
 """Jobs in any state, made by the calls the platform itself makes: no row is written by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,9 +32,14 @@ def make_spec(name: str = "job", tags: tuple[str, ...] = (), **resources: Any) -
     )
 
 
-def submit(connection: sa.Connection, spec: JobSpec | None = None, tenant: str = TENANT) -> Job:
+def submit(
+    connection: sa.Connection,
+    spec: JobSpec | None = None,
+    tenant: str = TENANT,
+    data_roots: tuple[Path, ...] = (),
+) -> Job:
     spec = spec or make_spec()
-    admitted = admission.admit(connection, spec, (), tenant=tenant)
+    admitted = admission.admit(connection, spec, data_roots, tenant=tenant)
     return submission.submit(connection, spec, admitted, tenant=tenant).job
 
 
