@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from netaug_core.architectures import Architecture, ConvLayer, InvertedBlock, SeparableBlock
+from netaug_core.architectures import Architecture
+from netaug_core.vocabulary import Block, Convolution, DepthwiseBlock
 
 BYTES_PER_ACTIVATION = 1  # int8, the form in which a microcontroller runs these networks
 
@@ -12,7 +13,8 @@ BYTES_PER_ACTIVATION = 1  # int8, the form in which a microcontroller runs these
 class Operation:
     """One convolution or linear layer, with what must be in memory while it runs.
 
-    `held_elements` are activations of a shortcut that wait during this operation.
+    `held_elements` are activations that wait during this operation: a shortcut's, or those that
+    squeeze-and-excitation will scale. Sums, scaling and activations are done in place.
     """
 
     name: str
@@ -57,15 +59,25 @@ def measure(architecture: Architecture, input_size: int) -> Cost:
 
 
 def trace(architecture: Architecture, input_size: int) -> Iterator[Operation]:
-    """The network's operations in the order they run."""
-    channels, size = architecture.in_channels, input_size
-    for name, layer in _named_layers(architecture):
-        operations = list(_layer_operations(name, layer, channels, size))
-        yield from operations
-        channels, size = layer.out_channels, strided(size, layer.stride)
-    yield Operation("pool", 0, 0, channels * size * size, channels)
-    classes = architecture.num_classes
-    yield Operation("classifier", (channels + 1) * classes, channels * classes, channels, classes)
+    """The network's operations in the order they run. Names without weights: pool, average."""
+    layers = architecture.layers()
+    yield _convolution("", layers["stem"], input_size)
+    size, channels = strided(input_size, architecture.stem.stride), architecture.stem.out_channels
+    if architecture.pool is not None:
+        pooled = strided(size, architecture.pool.stride)
+        yield Operation("pool", 0, 0, channels * size**2, channels * pooled**2)
+        size = pooled
+    for index, block in enumerate(architecture.blocks):
+        yield from _block(f"blocks.{index}.", block, size)
+        size, channels = strided(size, block.stride), block.out_channels
+    if architecture.final is not None:
+        yield _convolution("", layers["final"], size)
+        size, channels = strided(size, architecture.final.stride), architecture.final.out_channels
+    yield Operation("average", 0, 0, channels * size**2, channels)
+    if architecture.head is not None:
+        yield _convolution("", layers["head"], 1)
+    features, classes = architecture.features, architecture.num_classes
+    yield Operation("classifier", (features + 1) * classes, features * classes, features, classes)
 
 
 def strided(size: int, stride: int) -> int:
@@ -73,59 +85,34 @@ def strided(size: int, stride: int) -> int:
     return (size + stride - 1) // stride
 
 
-def _named_layers(
-    architecture: Architecture,
-) -> Iterator[tuple[str, ConvLayer | SeparableBlock | InvertedBlock]]:
-    yield "stem", architecture.stem
-    for index, block in enumerate(architecture.blocks):
-        yield f"blocks.{index}", block
-    if architecture.final:
-        yield "final", architecture.final
+def _block(prefix: str, block: Block, size: int) -> Iterator[Operation]:
+    in_elements = block.in_channels * size**2
+    out_size = strided(size, block.stride)
+    # Every block but a depthwise one without shortcut needs its input to the end.
+    keeps_input = not isinstance(block, DepthwiseBlock) or block.shortcut
+    current = size
+    for index, conv in enumerate(block.convolutions()):
+        # The first convolution reads the block's input: it is counted once.
+        held = in_elements if keeps_input and index > 0 else 0
+        if conv.pooled:
+            yield _convolution(prefix, conv, 1, held + block.mid_channels * out_size**2)
+        elif conv.name == "shortcut":
+            yield _convolution(prefix, conv, size, block.out_channels * out_size**2)
+        else:
+            yield _convolution(prefix, conv, current, held)
+            current = strided(current, conv.stride)
 
 
-def _layer_operations(
-    name: str, layer: ConvLayer | SeparableBlock | InvertedBlock, channels: int, size: int
-) -> Iterator[Operation]:
-    out_size = strided(size, layer.stride)
-    if isinstance(layer, ConvLayer):
-        yield _conv(name, channels, layer.out_channels, layer.kernel, size, out_size)
-        return
-    held = 0
-    mid = channels
-    if isinstance(layer, InvertedBlock):
-        mid = layer.mid_channels
-        held = channels * size * size if layer.has_shortcut else 0
-        if layer.expand_ratio != 1:
-            # The block's input is the expansion's input: it is counted once.
-            yield _conv(f"{name}.expand", channels, mid, 1, size, size)
-    depthwise_params = mid * (layer.kernel**2 + 2)
-    yield Operation(
-        f"{name}.depthwise",
-        depthwise_params,
-        mid * layer.kernel**2 * out_size**2,
-        mid * size**2,
-        mid * out_size**2,
-        held,
-    )
-    project = _conv(f"{name}.project", mid, layer.out_channels, 1, out_size, out_size)
-    yield Operation(
-        project.name,
-        project.params,
-        project.macs,
-        project.in_elements,
-        project.out_elements,
-        held,
-    )
-
-
-def _conv(
-    name: str, in_channels: int, out_channels: int, kernel: int, size: int, out_size: int
-) -> Operation:
-    weights = in_channels * out_channels * kernel**2
+def _convolution(prefix: str, conv: Convolution, size: int, held: int = 0) -> Operation:
+    """`size` is the side of its input."""
+    out_size = strided(size, conv.stride)
+    fan_in = (1 if conv.depthwise else conv.in_channels) * conv.kernel**2
+    per_filter = fan_in + (2 if conv.norm else 1)  # scale and shift, or a bias
     return Operation(
-        name,
-        weights + 2 * out_channels,
-        weights * out_size**2,
-        in_channels * size**2,
-        out_channels * out_size**2,
+        f"{prefix}{conv.name}",
+        conv.out_channels * per_filter,
+        conv.out_channels * fan_in * out_size**2,
+        conv.in_channels * size**2,
+        conv.out_channels * out_size**2,
+        held,
     )

@@ -3,48 +3,59 @@
 The widest net computes the same as before; the tiny net takes over better channels.
 """
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from netaug_core.augment.supernet import Supernet
-from netaug_core.models.blocks import Block, ConvNorm
+from netaug_core.models.blocks import InnerChannels
 
 
 @torch.no_grad()
-def sort_channels(supernet: Supernet, optimizer: Optimizer) -> None:
-    """Sort every block's inner channels by the L1 norm of what the projection reads from them.
+def sort_channels(
+    supernet: Supernet,
+    optimizer: Optimizer,
+    *,
+    sort_momentum: bool = True,
+    followers: Sequence[Supernet] = (),
+) -> None:
+    """Sort every block's inner channels by the L1 norm of what the next convolution reads of them.
 
-    The momentum of a weight moves with it: left behind, it would push another channel's weight.
     Sorting twice changes nothing more: equal channels keep their order.
+
+    Args:
+        supernet: decides the order.
+        optimizer: of its weights.
+        sort_momentum: move a weight's momentum with it. Left behind, as in the reference code, it
+            pushes another channel's weight.
+        followers: copies that hold averaged weights; the same channels of theirs are moved.
     """
-    for block in supernet.blocks():
-        if block.expand is not None:
-            _permute(block, block.expand, _importance_order(block), optimizer)
+    nets = (supernet, *followers)
+    for same_block in zip(*(net.blocks() for net in nets), strict=True):
+        for same_channels in zip(*(block.inner_channels() for block in same_block), strict=True):
+            order = _importance_order(same_channels[0])
+            for inner in same_channels:
+                _permute(inner, order)
+            if sort_momentum:
+                _permute_momentum(same_channels[0], order, optimizer)
 
 
-def _importance_order(block: Block) -> Tensor:
-    importance = block.project.conv.weight.abs().sum((0, 2, 3))  # (mid,)
+def _importance_order(inner: InnerChannels) -> Tensor:
+    importance = inner.importance.abs().sum((0, 2, 3))  # (channels,)
     return torch.argsort(importance, descending=True, stable=True)
 
 
-def _permute(block: Block, expand: ConvNorm, order: Tensor, optimizer: Optimizer) -> None:
-    _permute_parameter(block.project.conv.weight, order, 1, optimizer)
-    for layer in (expand, block.depthwise):
-        _permute_parameter(layer.conv.weight, order, 0, optimizer)
-        _permute_norm(layer.norm, order, optimizer)
+def _permute(inner: InnerChannels, order: Tensor) -> None:
+    for dim, tensors in enumerate((inner.rows, inner.columns)):
+        for tensor in tensors:
+            tensor.copy_(tensor.index_select(dim, order))
 
 
-def _permute_norm(norm: nn.BatchNorm2d, order: Tensor, optimizer: Optimizer) -> None:
-    _permute_parameter(norm.weight, order, 0, optimizer)
-    _permute_parameter(norm.bias, order, 0, optimizer)
-    for statistic in (norm.running_mean, norm.running_var):
-        if statistic is not None:
-            statistic.copy_(statistic[order])
-
-
-def _permute_parameter(parameter: Tensor, order: Tensor, dim: int, optimizer: Optimizer) -> None:
-    parameter.copy_(parameter.index_select(dim, order))
-    momentum = optimizer.state.get(parameter, {}).get("momentum_buffer")
-    if momentum is not None:
-        momentum.copy_(momentum.index_select(dim, order))
+def _permute_momentum(inner: InnerChannels, order: Tensor, optimizer: Optimizer) -> None:
+    for dim, tensors in enumerate((inner.rows, inner.columns)):
+        for tensor in tensors:
+            momentum = optimizer.state.get(tensor, {}).get("momentum_buffer")
+            if momentum is not None:
+                momentum.copy_(momentum.index_select(dim, order))

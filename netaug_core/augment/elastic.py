@@ -25,8 +25,10 @@ class ElasticConv2d(nn.Conv2d):
                 padding=self.padding,
                 groups=in_channels,
             )
-        weight = self.weight[: self.active_out_channels, :in_channels]
-        return F.conv2d(input, weight, stride=self.stride, padding=self.padding)
+        out_channels = self.active_out_channels
+        weight = self.weight[:out_channels, :in_channels]
+        bias = None if self.bias is None else self.bias[:out_channels]
+        return F.conv2d(input, weight, bias, stride=self.stride, padding=self.padding)
 
 
 class ElasticBatchNorm2d(nn.BatchNorm2d):

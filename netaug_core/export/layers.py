@@ -14,6 +14,12 @@ from netaug_core.models.blocks import ConvNorm
 from netaug_core.models.network import Network
 
 SCOPES_KEY = "pkg.torch.onnx.name_scopes"  # torch's exporter notes the module of each node here
+# Of the convolutions that vocabulary.py and architectures.py name, and of the classifier.
+LAYER_NAMES = {
+    *("stem", "final", "head", "classifier"),
+    *("expand", "depthwise", "squeeze", "excite", "project"),
+    *("first", "second", "third", "shortcut"),
+}
 Outputs = dict[str, NDArray[np.float32]]
 
 
@@ -76,7 +82,7 @@ def _layer_tensors(model: onnx.ModelProto) -> Iterator[tuple[str, str]]:
                     last[scope] = node.output[0]
     for scope, tensor in last.items():
         leaf = scope.rsplit(".", 1)[-1]
-        if leaf in {"stem", "expand", "depthwise", "project", "final", "classifier"}:
+        if leaf in LAYER_NAMES:
             yield scope, tensor
 
 

@@ -1,18 +1,17 @@
 """model.safetensors: the tiny net's weights, with all that is needed to rebuild it."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from netaug_core.architectures import Architecture, ConvLayer, InvertedBlock, SeparableBlock
+from netaug_core.architectures import Architecture, ModelOptions
 from netaug_core.errors import ExportMismatch
 from netaug_core.models.network import Network, build
+from netaug_core.sections.network import NetworkSpec
 
 LENGTH_BYTES = 8
-BLOCK_TYPES = {"separable": SeparableBlock, "inverted": InvertedBlock}
 
 
 def write(path: Path, network: Network, facts: dict[str, str]) -> None:
@@ -55,17 +54,18 @@ def read(path: Path) -> Network:
 
 
 def _to_json(architecture: Architecture) -> str:
-    names = {cls: name for name, cls in BLOCK_TYPES.items()}
-    document = asdict(architecture)
-    document["blocks"] = [{"type": names[type(b)], **asdict(b)} for b in architecture.blocks]
-    return json.dumps(document)
+    return json.dumps(
+        {
+            "name": architecture.name,
+            "in_channels": architecture.in_channels,
+            "num_classes": architecture.num_classes,
+            "dropout": architecture.dropout,
+            "network": NetworkSpec.of(architecture).model_dump(mode="json"),
+        }
+    )
 
 
 def _from_json(text: str) -> Architecture:
     document = json.loads(text)
-    blocks = tuple(BLOCK_TYPES[block.pop("type")](**block) for block in document.pop("blocks"))
-    stem = ConvLayer(**document.pop("stem"))
-    final = document.pop("final")
-    return Architecture(
-        blocks=blocks, stem=stem, final=None if final is None else ConvLayer(**final), **document
-    )
+    network = NetworkSpec.model_validate(document.pop("network"))
+    return network.architecture(document.pop("name"), ModelOptions(**document))

@@ -1,11 +1,14 @@
 """The building blocks. They work at any width: elastic layers adapt to the channels they are given.
 
-B batch, C channels, H and W height and width.
+B batch, C channels, H and W height and width. Layers are named as in vocabulary.py.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+
+from netaug_core.vocabulary import Convolution
 
 
 @dataclass(frozen=True)
@@ -21,62 +24,143 @@ PLAIN = Layers(nn.Conv2d, nn.BatchNorm2d, nn.Linear)
 
 
 class ConvNorm(nn.Module):
-    """A "same"-padded convolution without bias, batch normalisation, and ReLU6 unless linear."""
+    """A "same"-padded convolution, batch normalisation unless it has a bias, and an activation."""
 
-    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, activation: nn.ReLU6 | None) -> None:
+    def __init__(
+        self, conv: nn.Conv2d, norm: nn.BatchNorm2d | None, activation: nn.Module | None
+    ) -> None:
         super().__init__()
         self.conv = conv
         self.norm = norm
         self.activation = activation
 
     def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.norm(self.conv(images))
-        if self.activation is None:
-            return features
-        activated: Tensor = self.activation(features)
-        return activated
+        features: Tensor = self.conv(images)
+        if self.norm is not None:
+            features = self.norm(features)
+        if self.activation is not None:
+            features = self.activation(features)
+        return features
 
 
-def conv_norm(
-    layers: Layers,
-    channels: tuple[int, int],
-    *,
-    kernel: int = 1,
-    stride: int = 1,
-    depthwise: bool = False,
-    linear: bool = False,
-) -> ConvNorm:
-    """A convolution from `channels[0]` to `channels[1]` with its normalisation and activation."""
-    in_channels, out_channels = channels
+def conv_norm(layers: Layers, table: Convolution) -> ConvNorm:
+    """The convolution of a table with its normalisation and activation."""
     conv = layers.conv(
-        in_channels,
-        out_channels,
-        kernel,
-        stride,
-        padding=kernel // 2,
-        groups=in_channels if depthwise else 1,
-        bias=False,
+        table.in_channels,
+        table.out_channels,
+        table.kernel,
+        table.stride,
+        padding=table.kernel // 2,
+        groups=table.in_channels if table.depthwise else 1,
+        bias=not table.norm,
     )
-    # In place: normalisation keeps its input for backward, not its output.
-    activation = None if linear else nn.ReLU6(inplace=True)
-    return ConvNorm(conv, layers.norm(out_channels), activation)
+    norm = layers.norm(table.out_channels) if table.norm else None
+    return ConvNorm(conv, norm, activation(table.activation))
 
 
-class Block(nn.Module):
-    """Expansion (None in a separable block), depthwise convolution, linear projection."""
+def activation(name: str) -> nn.Module | None:
+    """The module of an activation; None for "none"."""
+    if name == "none":
+        return None
+    # In place where backward needs the output only: what comes before keeps its input.
+    made: dict[str, nn.Module] = {
+        "relu6": nn.ReLU6(inplace=True),
+        "relu": nn.ReLU(inplace=True),
+        "h_swish": nn.Hardswish(),
+        "h_sigmoid": nn.Hardsigmoid(),
+    }
+    return made[name]
 
-    def __init__(
-        self, expand: ConvNorm | None, depthwise: ConvNorm, project: ConvNorm, *, has_shortcut: bool
-    ) -> None:
+
+@dataclass(frozen=True)
+class InnerChannels:
+    """Channels that nothing outside their block sees: they may be put in any order.
+
+    Attributes:
+        rows: tensors with these channels along dimension 0.
+        columns: weights that read these channels, along dimension 1.
+        importance: the weight of `columns` whose size tells how much a channel matters.
+    """
+
+    rows: tuple[Tensor, ...]
+    columns: tuple[Tensor, ...]
+    importance: Tensor
+
+
+class DepthwiseBlock(nn.Module):
+    """Expansion (None in a separable block), depthwise convolution, linear projection.
+
+    Squeeze-and-excitation stands between the last two if it is given.
+    """
+
+    def __init__(self, layers: Mapping[str, ConvNorm], *, has_shortcut: bool) -> None:
         super().__init__()
-        self.expand = expand
-        self.depthwise = depthwise
-        self.project = project
+        self.expand = layers.get("expand")
+        self.depthwise = layers["depthwise"]
+        self.squeeze = layers.get("squeeze")
+        self.excite = layers.get("excite")
+        self.project = layers["project"]
         self.has_shortcut = has_shortcut
 
     def forward(self, inputs: Tensor) -> Tensor:
         features: Tensor = inputs if self.expand is None else self.expand(inputs)
-        features = self.project(self.depthwise(features))  # (B, out, H / stride, W / stride)
+        features = self.depthwise(features)  # (B, mid, H / stride, W / stride)
+        if self.squeeze is not None and self.excite is not None:
+            average = features.mean((2, 3), keepdim=True)  # (B, mid, 1, 1)
+            features = features * self.excite(self.squeeze(average))
+        features = self.project(features)
         if self.has_shortcut:
             features = features + inputs
         return features
+
+    def inner_channels(self) -> list[InnerChannels]:
+        """In the order in which to sort them: what is sorted first does not change the next."""
+        inner = []
+        if self.expand is not None:
+            makers = (self.expand, self.depthwise, self.excite)
+            rows = tuple(row for layer in makers if layer for row in _rows(layer))
+            readers = (self.project, self.squeeze)
+            columns = tuple(layer.conv.weight for layer in readers if layer)
+            inner.append(InnerChannels(rows, columns, self.project.conv.weight))
+        if self.squeeze is not None and self.excite is not None:
+            middle = self.excite.conv.weight
+            inner.append(InnerChannels(_rows(self.squeeze), (middle,), middle))
+        return inner
+
+
+class ResidualBlock(nn.Module):
+    """Two or three convolutions beside a shortcut; activation after the sum."""
+
+    def __init__(self, layers: Mapping[str, ConvNorm], activation: nn.Module | None) -> None:
+        super().__init__()
+        self.first = layers["first"]
+        self.second = layers["second"]
+        self.third = layers.get("third")
+        self.shortcut = layers.get("shortcut")
+        self.activation = activation
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        features: Tensor = self.second(self.first(inputs))
+        if self.third is not None:
+            features = self.third(features)  # (B, out, H / stride, W / stride)
+        features = features + (inputs if self.shortcut is None else self.shortcut(inputs))
+        return features if self.activation is None else self.activation(features)
+
+    def inner_channels(self) -> list[InnerChannels]:
+        """In the order in which to sort them: what is sorted first does not change the next."""
+        second = self.second.conv.weight
+        inner = [InnerChannels(_rows(self.first), (second,), second)]
+        if self.third is not None:
+            third = self.third.conv.weight
+            # First: it orders the rows of `second`, over which the other's importance is summed.
+            inner.insert(0, InnerChannels(_rows(self.second), (third,), third))
+        return inner
+
+
+def _rows(layer: ConvNorm) -> tuple[Tensor, ...]:
+    """Everything in a layer that has its output channels along dimension 0."""
+    norm = layer.norm
+    tensors = [layer.conv.weight, layer.conv.bias]
+    if norm is not None:
+        tensors += [norm.weight, norm.bias, norm.running_mean, norm.running_var]
+    return tuple(tensor for tensor in tensors if tensor is not None)

@@ -1,38 +1,45 @@
 """One network for all families, from its architecture. Modules are named as in cost.trace."""
 
 import math
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from netaug_core.architectures import Architecture, InvertedBlock, SeparableBlock
-from netaug_core.models.blocks import PLAIN, Block, ConvNorm, Layers, conv_norm
-from netaug_core.models.widths import BlockWidths, Widths, base_widths
+from netaug_core import vocabulary
+from netaug_core.architectures import Architecture
+from netaug_core.models.blocks import (
+    PLAIN,
+    ConvNorm,
+    DepthwiseBlock,
+    Layers,
+    ResidualBlock,
+    activation,
+    conv_norm,
+)
 
 CLASSIFIER_STD = 0.02  # truncated normal, as in the reference recipe
 
+Initialisation: TypeAlias = Literal["kaiming_uniform", "kaiming_fan_out"]
+
 
 class Network(nn.Module):
-    """Stem, blocks, optional final convolution, average pooling, classifier."""
+    """Stem, blocks, optional final convolution, average, optional head, classifier."""
 
-    def __init__(self, architecture: Architecture, widths: Widths, layers: Layers) -> None:
+    def __init__(self, architecture: Architecture, layers: Layers) -> None:
         super().__init__()
         self.architecture = architecture
-        stem = architecture.stem
-        self.stem = conv_norm(
-            layers, (architecture.in_channels, widths.stem), kernel=stem.kernel, stride=stem.stride
-        )
-        channels = widths.stem
-        blocks = []
-        for block, block_widths in zip(architecture.blocks, widths.blocks, strict=True):
-            blocks.append(_block(layers, block, channels, block_widths))
-            channels = block_widths.out
-        self.blocks = nn.Sequential(*blocks)
-        self.final: ConvNorm | None = None
-        if architecture.final is not None:
-            self.final = conv_norm(layers, (channels, widths.features))
+        outer = {name: conv_norm(layers, conv) for name, conv in architecture.layers().items()}
+        self.stem = outer["stem"]
+        self.pool: nn.MaxPool2d | None = None
+        if architecture.pool is not None:
+            kernel, stride = architecture.pool.kernel, architecture.pool.stride
+            self.pool = nn.MaxPool2d(kernel, stride, padding=kernel // 2)
+        self.blocks = nn.Sequential(*(block(layers, table) for table in architecture.blocks))
+        self.final: ConvNorm | None = outer.get("final")
+        self.head: ConvNorm | None = outer.get("head")
         self.dropout = nn.Dropout(architecture.dropout)
-        self.classifier = layers.linear(widths.features, architecture.num_classes)
+        self.classifier = layers.linear(architecture.features, architecture.num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) of normalised images (B, C, H, W)."""
@@ -40,27 +47,54 @@ class Network(nn.Module):
         if images.shape[1] == 1:
             # One channel is laid out both ways at once: say that the rest is to be the fast way.
             features = features.contiguous(memory_format=torch.channels_last)
+        if self.pool is not None:
+            features = self.pool(features)
         features = self.blocks(features)
         if self.final is not None:
             features = self.final(features)
-        features = features.mean((2, 3))  # (B, C)
-        logits: Tensor = self.classifier(self.dropout(features))
+        features = features.mean((2, 3), keepdim=True)  # (B, C, 1, 1)
+        if self.head is not None:
+            features = self.head(features)
+        logits: Tensor = self.classifier(self.dropout(features.flatten(1)))
         return logits
 
 
-def build(architecture: Architecture, generator: torch.Generator | None = None) -> Network:
+def build(
+    architecture: Architecture,
+    generator: torch.Generator | None = None,
+    method: Initialisation = "kaiming_uniform",
+) -> Network:
     """The tiny net as it is deployed. Initialised only if a generator is given."""
-    network = Network(architecture, base_widths(architecture), PLAIN)
+    network = Network(architecture, PLAIN)
     if generator is not None:
-        initialise(network, generator)
+        initialise(network, generator, method)
     return network
 
 
-def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Kaiming-uniform convolutions: the method's init; "fan out" fails at large expand ratios."""
+def block(layers: Layers, table: vocabulary.Block) -> DepthwiseBlock | ResidualBlock:
+    """The block of a table."""
+    made = {conv.name: conv_norm(layers, conv) for conv in table.convolutions()}
+    if isinstance(table, vocabulary.DepthwiseBlock):
+        return DepthwiseBlock(made, has_shortcut=table.shortcut)
+    return ResidualBlock(made, activation(table.activation))
+
+
+def initialise(
+    network: nn.Module,
+    generator: torch.Generator,
+    method: Initialisation = "kaiming_uniform",
+) -> None:
+    """Convolutions by `method`, biases zero, the classifier normal: as in the reference recipe.
+
+    Args:
+        network: all of its layers are initialised.
+        generator: draws the weights.
+        method: kaiming_uniform is the method's own, for fan-out fails at large expand ratios;
+            kaiming_fan_out is what the reference gives its plain baseline.
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
+            _initialise_convolution(module, generator, method)
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
         elif isinstance(module, nn.Linear):
@@ -68,16 +102,14 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
             nn.init.zeros_(module.bias)
 
 
-def _block(
-    layers: Layers, block: SeparableBlock | InvertedBlock, in_channels: int, widths: BlockWidths
-) -> Block:
-    expand = None
-    has_shortcut = False
-    if isinstance(block, InvertedBlock):
-        has_shortcut = block.has_shortcut
-        if block.expand_ratio != 1:
-            expand = conv_norm(layers, (in_channels, widths.mid))
-    mid = (widths.mid, widths.mid)
-    depthwise = conv_norm(layers, mid, kernel=block.kernel, stride=block.stride, depthwise=True)
-    project = conv_norm(layers, (widths.mid, widths.out), linear=True)
-    return Block(expand, depthwise, project, has_shortcut=has_shortcut)
+def _initialise_convolution(
+    conv: nn.Conv2d, generator: torch.Generator, method: Initialisation
+) -> None:
+    if method == "kaiming_uniform":
+        nn.init.kaiming_uniform_(conv.weight, a=math.sqrt(5), generator=generator)
+    else:
+        # The reference counts all output channels, in depthwise convolutions too.
+        fan_out = math.prod(conv.kernel_size) * conv.out_channels
+        nn.init.normal_(conv.weight, std=math.sqrt(2 / fan_out), generator=generator)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)

@@ -1,52 +1,96 @@
 """The `model` section: which tiny network."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from netaug_core.architectures import FAMILIES, FIXED_WIDTH, Architecture, ModelOptions
+from netaug_core.architectures import Architecture, ModelOptions
+from netaug_core.families.registry import FAMILIES
 from netaug_core.sections.fields import Count, Number, Probability, Section
+from netaug_core.sections.network import NetworkSpec
+
+CUSTOM = "custom"
+NAMES = (*sorted(FAMILIES), CUSTOM)
+STEM_STRIDE: Literal[2] = 2
+
+
+def family_width(values: dict[str, Any]) -> float:
+    """The width of a spec that gives none."""
+    family = FAMILIES.get(values.get("name", CUSTOM))
+    return 1.0 if family is None else family.width
 
 
 class ModelSpec(Section):
     """The tiny network. Its number of classes and input channels come from the dataset."""
 
     name: str = Field(
-        description=f"Network family: {', '.join(sorted(FAMILIES))}.", examples=["mobilenet_v2"]
+        description=f"Network family: {', '.join(sorted(FAMILIES))}; or {CUSTOM}, your own.",
+        examples=["mobilenet_v2"],
     )
     width: Number = Field(
-        0.35, ge=0.1, le=4.0, description="Width multiplier of the deployed network."
+        default_factory=family_width,
+        ge=0.1,
+        le=4.0,
+        description="Width multiplier of the deployed network. Left out: 0.35, but 1.0 for "
+        "resnet18 and resnet50. Some families have one width only.",
     )
     input_size: Count = Field(160, ge=8, le=1024, description="Side of the square input, pixels.")
     stem_stride: Literal[1, 2] = Field(
-        2, description="Stride of the first convolution: 1 keeps detail of inputs under 64 pixels."
+        STEM_STRIDE,
+        description="Stride of the first convolution: 1 keeps detail of inputs under 64 pixels.",
     )
     dropout: Probability = Field(0.0, description="Dropout before the classifier.")
+    network: NetworkSpec | None = Field(
+        None, description=f"The table of your own network; with the name {CUSTOM} only."
+    )
 
     @field_validator("name")
     @classmethod
     def _family_exists(cls, name: str) -> str:
-        if name not in FAMILIES:
+        if name not in NAMES:
             raise PydanticCustomError(
                 "unknown_model",
                 "there is no such model; choose one of {choices}",
-                {"choices": ", ".join(sorted(FAMILIES))},
+                {"choices": ", ".join(NAMES)},
             )
         return name
 
     @field_validator("width")
     @classmethod
     def _width_fits_family(cls, width: float, info: ValidationInfo) -> float:
-        # Runs only for a width that was given: a family of fixed width ignores the default.
-        fixed = FIXED_WIDTH.get(info.data.get("name", ""), width)
-        if width != fixed:
+        name = info.data.get("name", "mobilenet_v2")
+        fixed = family_width(info.data)
+        if width != fixed and (name == CUSTOM or FAMILIES[name].is_fixed):
             raise PydanticCustomError(
                 "fixed_width",
-                "{name} has the fixed width {fixed}; leave width out, or use mobilenet_v2",
-                {"name": info.data["name"], "fixed": fixed},
+                "{name} has the fixed width {fixed}; leave width out{remedy}",
+                {
+                    "name": name,
+                    "fixed": fixed,
+                    "remedy": " and write the channels into network"
+                    if name == CUSTOM
+                    else ", or use mobilenet_v2",
+                },
             )
         return width
+
+    @model_validator(mode="after")
+    def _own_network_is_whole(self) -> "ModelSpec":
+        if (self.name == CUSTOM) != (self.network is not None):
+            raise PydanticCustomError(
+                "own_network",
+                "network and the name custom go together; got the name {name} {how} network",
+                {"name": self.name, "how": "without a" if self.network is None else "with a"},
+            )
+        if self.name == CUSTOM and self.stem_stride != STEM_STRIDE:
+            raise PydanticCustomError(
+                "own_stem_stride",
+                "the stem of your own network is in network.stem; leave stem_stride out, and set "
+                "network.stem.stride to {stride}",
+                {"stride": self.stem_stride},
+            )
+        return self
 
     def architecture(self, *, num_classes: int, in_channels: int) -> Architecture:
         """The network's table for a dataset with these classes and image channels."""
@@ -57,4 +101,6 @@ class ModelSpec(Section):
             stem_stride=self.stem_stride,
             dropout=self.dropout,
         )
-        return FAMILIES[self.name](options)
+        if self.network is not None:
+            return self.network.architecture(self.name, options)
+        return FAMILIES[self.name].build(options)

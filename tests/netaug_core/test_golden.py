@@ -1,9 +1,10 @@
-"""Our network and supernet compute what the reference code computes (tests/golden/README.md)."""
+"""Our networks and supernets compute what the reference code computes (tests/golden/README.md)."""
 
 import copy
 import hashlib
 import json
 import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,45 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netaug_core.architectures import ModelOptions, mobilenet_v2_tiny
+from netaug_core import widths
+from netaug_core.architectures import Architecture, ModelOptions
 from netaug_core.augment.supernet import Supernet
 from netaug_core.cost import measure
+from netaug_core.families.registry import FAMILIES
 from netaug_core.models.network import build
-from netaug_core.models.widths import BlockWidths, Widths
 from netaug_core.sections.augment import AugmentSpec
+from netaug_core.vocabulary import SeparableBlock
+from tests.netaug_core.networks import norm_params
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "tinymbv2.json").read_text())
-CONFIGS = GOLDEN["supernet"]["configs"]
-ARCHITECTURE = mobilenet_v2_tiny(ModelOptions(num_classes=1000))
+FILES = {"tinymbv2": "mobilenet_v2_tiny", "mbv3-0.35": "mobilenet_v3", "mcunet": "mcunet"}
 LOGITS_TOLERANCE = 1e-4
 LABELS = torch.tensor([3, 997])
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A golden file, our table of its network, and our supernet filled by the formula."""
+
+    numbers: dict[str, Any]
+    architecture: Architecture
+    supernet: Supernet
+    names: dict[str, str]  # the reference's name of each of the supernet's parameters
+
+    @property
+    def base(self) -> dict[str, Any]:
+        return self.numbers["base"]
+
+    @property
+    def resolution(self) -> int:
+        return self.numbers["resolution"]
+
+    def config(self, mode: str) -> dict[str, Any]:
+        return next(c for c in self.numbers["supernet"]["configs"] if c["mode"] == mode)
+
+    def images(self) -> Tensor:
+        i = np.arange(2 * 3 * self.resolution**2, dtype=np.float64)
+        values = np.sin(0.7391 * i + 0.1 * np.cos(0.0131 * i)).astype(np.float32)
+        return torch.from_numpy(values).reshape(2, 3, self.resolution, self.resolution)
 
 
 def formula(name: str, shape: list[int]) -> Tensor:
@@ -42,8 +70,22 @@ def formula(name: str, shape: list[int]) -> Tensor:
     return torch.from_numpy(values.astype(np.float32)).reshape(shape)
 
 
+def in_running_order(golden: list[tuple[str, list[int]]]) -> list[tuple[str, list[int]]]:
+    """The reference lists squeeze-and-excitation after the projection, which runs later."""
+    ordered: list[tuple[str, list[int]]] = []
+    for name, shape in golden:
+        at = len(ordered)
+        if ".se_layer." in name:
+            block = name.split(".se_layer.")[0]
+            projection = (i for i, (n, _) in enumerate(ordered) if f"{block}.point_conv." in n)
+            at = next(projection)
+        ordered.insert(at, (name, shape))
+    return ordered
+
+
 def fill(net: nn.Module, golden: list[tuple[str, list[int]]]) -> dict[str, str]:
-    """Fill by position; returns the reference's name of each of our parameters."""
+    """Fill by position; returns the reference's name of each of our tensors."""
+    golden = in_running_order(golden)
     state = net.state_dict()
     assert [list(t.shape) for t in state.values()] == [shape for _, shape in golden]
     names = dict(zip(state, (name for name, _ in golden), strict=True))
@@ -53,20 +95,24 @@ def fill(net: nn.Module, golden: list[tuple[str, list[int]]]) -> dict[str, str]:
     return names
 
 
-def images() -> Tensor:
-    size = GOLDEN["resolution"]
-    i = np.arange(2 * 3 * size * size, dtype=np.float64)
-    values = np.sin(0.7391 * i + 0.1 * np.cos(0.0131 * i)).astype(np.float32)
-    return torch.from_numpy(values).reshape(2, 3, size, size)
-
-
-def widths(active: dict[str, int]) -> Widths:
+def sub_net(base: Architecture, whole: Architecture, active: dict[str, int]) -> Architecture:
     """The reference lists stem, first projection, then expansion and projection of each block."""
-    channels = list(active.values())
-    first = BlockWidths(channels[0], channels[1])
-    pairs = zip(channels[2:-1:2], channels[3:-1:2], strict=True)
-    blocks = (first, *(BlockWidths(mid, out) for mid, out in pairs))
-    return Widths(channels[0], blocks, channels[-1])
+    channels = iter(active.values())
+    stem = replace(base.stem, out_channels=next(channels))
+    before = stem.out_channels
+    blocks = []
+    for block, wide in zip(base.blocks, whole.blocks, strict=True):
+        mid = before if isinstance(block, SeparableBlock) else next(channels)
+        out = next(channels)
+        blocks.append(widths.resized(block, wide, in_channels=before, mid=mid, out=out))
+        before = blocks[-1].out_channels
+    ends = {}
+    for name, layer in (("final", base.final), ("head", base.head)):
+        if layer is not None:
+            ends[name] = replace(layer, in_channels=before, out_channels=next(channels))
+            before = ends[name].out_channels
+    assert next(channels, None) is None
+    return replace(base, stem=stem, blocks=tuple(blocks), **ends)
 
 
 def assert_logits(logits: Tensor, golden: dict[str, Any]) -> None:
@@ -78,83 +124,88 @@ def assert_logits(logits: Tensor, golden: dict[str, Any]) -> None:
     assert flat.norm().item() == pytest.approx(golden["l2"], rel=1e-5)
 
 
-def assert_trains_like(net: nn.Module, names: dict[str, str], golden: dict[str, Any]) -> None:
-    logits = net.train()(images())
+def assert_trains_like(
+    net: nn.Module, images: Tensor, names: dict[str, str], golden: dict[str, Any]
+) -> None:
+    logits = net.train()(images)
     loss = F.cross_entropy(logits, LABELS, label_smoothing=0.1)
     loss.backward()
     assert_logits(logits, golden["train_logits"])
     assert loss.item() == pytest.approx(golden["train_loss"], rel=1e-5)
+    assert {names[name] for name, _ in net.named_parameters()} == set(golden["grad_l2"])
     for name, parameter in net.named_parameters():
         expected = golden["grad_l2"][names[name]]
         norm = parameter.grad.double().norm().item()
         assert norm == pytest.approx(expected, rel=1e-3, abs=1e-5 if expected < 1e-3 else 0), name
 
 
-@pytest.fixture(scope="module")
-def supernet() -> tuple[Supernet, dict[str, str]]:
+@pytest.fixture(scope="module", params=FILES)
+def golden(request: pytest.FixtureRequest) -> Golden:
+    file = Path(__file__).parents[1] / "golden" / f"{request.param}.json"
+    numbers = json.loads(file.read_text())
+    family = FAMILIES[FILES[request.param]]
+    architecture = family.build(ModelOptions(num_classes=1000, width=family.width))
     augment = AugmentSpec(
-        width_multipliers=GOLDEN["width_multipliers"],
-        expand_multipliers=GOLDEN["expand_multipliers"],
+        width_multipliers=numbers["width_multipliers"],
+        expand_multipliers=numbers["expand_multipliers"],
     )
-    net = Supernet(ARCHITECTURE, augment, torch.Generator())
-    names = fill(net.network, GOLDEN["supernet"]["state_dict"])
-    return net, {f"network.{ours}": theirs for ours, theirs in names.items()}
+    net = Supernet(architecture, augment, torch.Generator())
+    names = fill(net.network, numbers["supernet"]["state_dict"])
+    theirs = {f"network.{ours}": name for ours, name in names.items()}
+    return Golden(numbers, architecture, net, theirs)
 
 
-def test_the_tiny_net_computes_what_the_reference_computes() -> None:
-    net = build(ARCHITECTURE)
-    names = fill(net, GOLDEN["base"]["state_dict"])
-
-    with torch.no_grad():
-        assert_logits(net.eval()(images()), GOLDEN["base"]["eval_logits"])
-    assert_trains_like(net, names, GOLDEN["base"])
-
-
-def test_parameters_and_macs_are_the_reference_ones() -> None:
-    net = build(ARCHITECTURE)
-    cost = measure(ARCHITECTURE, GOLDEN["resolution"])
-
-    assert sum(p.numel() for p in net.parameters()) == GOLDEN["base"]["params_with_bn"]
-    assert cost.params == GOLDEN["base"]["params_with_bn"]
-    assert cost.macs == GOLDEN["base"]["macs_conv_linear"]
-
-
-def test_the_supernet_has_the_reference_number_of_parameters(
-    supernet: tuple[Supernet, dict[str, str]],
-) -> None:
-    assert sum(p.numel() for p in supernet[0].parameters()) == GOLDEN["supernet"]["params"]
-
-
-@pytest.mark.parametrize("config", CONFIGS, ids=[c["mode"] for c in CONFIGS])
-def test_each_configuration_computes_what_the_reference_computes(
-    supernet: tuple[Supernet, dict[str, str]], config: dict[str, Any]
-) -> None:
-    net, names = copy.deepcopy(supernet)
-    net.use(widths(config["active_out_channels"]))
+def test_the_tiny_net_computes_what_the_reference_computes(golden: Golden) -> None:
+    net = build(golden.architecture)
+    names = fill(net, golden.base["state_dict"])
 
     with torch.no_grad():
-        assert_logits(net.eval()(images()), config["eval_logits"])
-    assert_trains_like(net, names, config)
+        assert_logits(net.eval()(golden.images()), golden.base["eval_logits"])
+    assert_trains_like(net, golden.images(), names, golden.base)
 
 
-def test_use_base_is_the_reference_smallest_configuration(
-    supernet: tuple[Supernet, dict[str, str]],
-) -> None:
-    net, _ = copy.deepcopy(supernet)
-    smallest = next(config for config in CONFIGS if config["mode"] == "min")
+def test_parameters_and_macs_are_the_reference_ones(golden: Golden) -> None:
+    net = build(golden.architecture)
+    cost = measure(golden.architecture, golden.resolution)
 
-    net.use_base()
+    assert sum(p.numel() for p in net.parameters()) == golden.base["params_with_bn"]
+    assert cost.params == golden.base["params_with_bn"]
+    assert cost.params - norm_params(golden.architecture) == golden.base["params_without_bn"]
+    assert cost.macs == golden.base["macs_conv_linear"]
+
+
+def test_the_supernet_has_the_reference_number_of_parameters(golden: Golden) -> None:
+    params = golden.numbers["supernet"]["params"]
+
+    assert sum(p.numel() for p in golden.supernet.parameters()) == params
+    assert measure(golden.supernet.widest(), golden.resolution).params == params
+
+
+@pytest.mark.parametrize("mode", ["min", "random"])
+def test_each_configuration_computes_what_the_reference_computes(golden: Golden, mode: str) -> None:
+    config = golden.config(mode)
+    supernet = copy.deepcopy(golden.supernet)
+    active = config["active_out_channels"]
+    net = sub_net(golden.architecture, supernet.widest(), active)
+    supernet.use(net)
+
+    assert measure(net, golden.resolution).macs == config["macs_conv_linear"]
+    with torch.no_grad():
+        assert_logits(supernet.eval()(golden.images()), config["eval_logits"])
+    assert_trains_like(supernet, golden.images(), golden.names, config)
+
+
+def test_use_base_is_the_reference_smallest_configuration(golden: Golden) -> None:
+    supernet = copy.deepcopy(golden.supernet).eval()
+
+    supernet.use_base()
 
     with torch.no_grad():
-        assert_logits(net.eval()(images()), smallest["eval_logits"])
+        assert_logits(supernet(golden.images()), golden.config("min")["eval_logits"])
 
 
-def test_the_exported_base_is_the_supernet_in_its_smallest_configuration(
-    supernet: tuple[Supernet, dict[str, str]],
-) -> None:
-    smallest = next(config for config in CONFIGS if config["mode"] == "min")
-
-    base = supernet[0].base_network().eval()
+def test_the_exported_base_is_the_supernet_in_its_smallest_configuration(golden: Golden) -> None:
+    base = golden.supernet.base_network().eval()
 
     with torch.no_grad():
-        assert_logits(base(images()), smallest["eval_logits"])
+        assert_logits(base(golden.images()), golden.config("min")["eval_logits"])

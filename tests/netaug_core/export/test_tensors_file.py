@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from netaug_core.architectures import ModelOptions, mobilenet_v2
+from netaug_core.architectures import ModelOptions
+from netaug_core.families.mobilenet_v2 import mobilenet_v2
 from netaug_core.errors import ExportMismatch
 from netaug_core.export import tensors_file
 from netaug_core.models.network import build

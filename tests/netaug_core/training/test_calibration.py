@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from netaug_core.architectures import ModelOptions, mobilenet_v2
+from netaug_core.architectures import ModelOptions
+from netaug_core.families.mobilenet_v2 import mobilenet_v2
 from netaug_core.models.network import Network, build
 from netaug_core.training.calibration import calibrate
 
