@@ -57,6 +57,11 @@ bench: .venv/installed ## Measure; results go to bench/results/
 	$(BIN)/python -m bench.train_step
 	$(BIN)/python -m bench.api
 
+.PHONY: study-small
+study-small: .venv/installed ## Compare NetAug with plain training on Fashion-MNIST, minutes
+	$(BIN)/netaug up --state build/study --port 0 -- \
+	  $(BIN)/netaug study run bench/fashion_mnist_study_small.yaml --out build/study-small
+
 .PHONY: clean
 clean: ## Remove what the targets made, .venv included
 	rm -rf .venv build demo-output .coverage .coverage.* htmlcov
