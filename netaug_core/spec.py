@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
-from netaug_core import presets
+from netaug_core import feasibility, presets
 from netaug_core.documents import load_document
 from netaug_core.sections.augment import AugmentSpec
 from netaug_core.sections.data import DataSpec
@@ -64,6 +64,13 @@ class JobSpec(Section):
                 "set control to false, or give augment",
                 {},
             )
+        return self
+
+    @model_validator(mode="after")
+    def _network_can_be_trained(self) -> "JobSpec":
+        # Neither the classes nor the images' channels matter to what is judged.
+        network = self.model.architecture(num_classes=2, in_channels=3)
+        feasibility.check(network, self.model.input_size, self.augment)
         return self
 
     def canonical_json(self) -> str:

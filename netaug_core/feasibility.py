@@ -1,0 +1,96 @@
+"""Whether a network can be trained as a spec asks, told before any training. Torch-free."""
+
+import itertools
+
+from pydantic_core import PydanticCustomError
+
+from netaug_core.architectures import Architecture
+from netaug_core.cost import strided
+from netaug_core.sections.augment import AugmentSpec
+from netaug_core.widths import Multipliers, augmented, smallest
+
+
+def check(architecture: Architecture, input_size: int, augment: AugmentSpec | None) -> None:
+    """Judge the network, its input and its augmentation together.
+
+    Raises:
+        PydanticCustomError: the image shrinks to nothing, or multipliers make no difference.
+    """
+    least = least_input_size(architecture)
+    if input_size < least:
+        raise PydanticCustomError(
+            "input_too_small",
+            "model.input_size {size} is too small for the strides of {name}, which halve the image "
+            "{halvings} times: give at least {least}, or use stem_stride 1",
+            {
+                "size": input_size,
+                "name": architecture.name,
+                "halvings": strides(architecture).count(2),
+                "least": least,
+            },
+        )
+    if augment is not None:
+        _check_augmented_input(input_size, least, augment)
+        _check_multipliers(architecture, augment)
+
+
+def least_input_size(architecture: Architecture) -> int:
+    """The smallest image of which every stride still has two pixels to halve."""
+    return next(size for size in itertools.count(1) if _fits(size, architecture))
+
+
+def strides(architecture: Architecture) -> list[int]:
+    """Of every layer and block that reads an image, in running order."""
+    layers = [architecture.stem, architecture.pool, *architecture.blocks, architecture.final]
+    return [layer.stride for layer in layers if layer is not None]
+
+
+def _fits(size: int, architecture: Architecture) -> bool:
+    for stride in strides(architecture):
+        if size < stride:
+            return False
+        size = strided(size, stride)
+    return True
+
+
+def _check_augmented_input(input_size: int, least: int, augment: AugmentSpec) -> None:
+    augmented_size = round(input_size * augment.input_scale)
+    if augmented_size < least:
+        raise PydanticCustomError(
+            "augmented_input_too_small",
+            "augment.input_scale {scale} leaves {size} of {input_size} pixels, and the strides of "
+            "the network need {least}: raise input_scale or model.input_size",
+            {
+                "scale": augment.input_scale,
+                "size": augmented_size,
+                "input_size": input_size,
+                "least": least,
+            },
+        )
+
+
+def _check_multipliers(architecture: Architecture, augment: AugmentSpec) -> None:
+    for field in ("width_multipliers", "expand_multipliers"):
+        multipliers: tuple[float, ...] = getattr(augment, field)
+        for low, high in itertools.pairwise(multipliers):
+            if _at(architecture, field, low) == _at(architecture, field, high):
+                raise PydanticCustomError(
+                    "multipliers_collapse",
+                    "augment.{field}: {low} and {high} give {name} the same channels everywhere; "
+                    "leave one of them out, or [1.0] alone if the network has nothing to widen",
+                    {"field": field, "low": low, "high": high, "name": architecture.name},
+                )
+
+
+def _at(architecture: Architecture, field: str, multiplier: float) -> Architecture:
+    """The network with one multiplier on one axis."""
+    one, other = (multiplier,), (1.0,)
+    is_width = field == "width_multipliers"
+    multipliers = Multipliers(one, other) if is_width else Multipliers(other, one)
+    return augmented(
+        architecture,
+        architecture,
+        multipliers,
+        choose_width=smallest,
+        choose_expand=smallest,
+    )
