@@ -53,7 +53,8 @@ def _shared(norm: nn.BatchNorm2d) -> SharedBatchNorm2d:
 
 def _moments_of_all(images: Tensor) -> Moments:
     """Mean and variance over all devices, from those of each: exact where the mean is large."""
-    variance, mean = torch.var_mean(images.float(), (0, 2, 3), correction=0)
+    exact = torch.promote_types(images.dtype, torch.float32)
+    variance, mean = torch.var_mean(images.to(exact), (0, 2, 3), correction=0)
     own = torch.stack([mean, variance])
     gathered = [torch.empty_like(own) for _ in range(dist.get_world_size())]
     dist.all_gather(gathered, own)
@@ -84,8 +85,8 @@ class _Normalise(torch.autograd.Function):
         """d(sum of the devices' losses): weight and bias have this device's part alone."""
         images, weight, mean, inverse_std = ctx.saved_tensors
         centred = images - _per_channel(mean)
-        bias_gradient = gradient.sum((0, 2, 3), dtype=torch.float32)
-        product = (gradient * centred).sum((0, 2, 3), dtype=torch.float32)
+        bias_gradient = gradient.sum((0, 2, 3), dtype=mean.dtype)
+        product = (gradient * centred).sum((0, 2, 3), dtype=mean.dtype)
         sums = torch.stack([bias_gradient, product])
         dist.all_reduce(sums)
         sums /= images.numel() // images.shape[1] * dist.get_world_size()
