@@ -25,6 +25,19 @@ def test_a_convolution_at_a_width_is_the_convolution_of_the_leading_slice(
     torch.testing.assert_close(conv(images), expected, **TOLERANCE)
 
 
+@given(inputs=channels, outputs=channels)
+@settings(deadline=None, max_examples=12)
+def test_a_convolution_s_bias_is_sliced_with_its_filters(inputs: int, outputs: int) -> None:
+    conv = ElasticConv2d(MOST, MOST, 1)
+    conv.active_out_channels = outputs
+    images = torch.randn(2, inputs, 1, 1)
+    assert conv.bias is not None
+
+    expected = F.conv2d(images, conv.weight[:outputs, :inputs], conv.bias[:outputs])
+
+    torch.testing.assert_close(conv(images), expected, **TOLERANCE)
+
+
 @given(width=channels)
 @settings(deadline=None, max_examples=12)
 def test_a_depthwise_convolution_follows_the_channels_of_its_input(width: int) -> None:

@@ -1,0 +1,35 @@
+"""model.onnx computes what the network computes, layer by layer."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+from netaug_core import cost
+from netaug_core.architectures import Architecture
+from netaug_core.export import layers, onnx_file
+from netaug_core.models.network import build
+from tests.netaug_core.networks import SIZE, each_network
+
+
+@each_network
+def test_the_onnx_file_computes_every_layer_of_the_network(
+    network: Architecture, tmp_path: Path
+) -> None:
+    net = build(network, torch.Generator().manual_seed(0)).eval()
+    images = torch.randn(3, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+    path = tmp_path / "model.onnx"
+
+    onnx_file.write(path, net, SIZE)
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (logits,) = session.run(None, {"images": images.numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(logits, net(images).numpy(), rtol=1e-4, atol=1e-5)
+    ours, theirs = layers.of_network(net, images), layers.of_onnx(path, images.numpy())
+    named = {operation.name for operation in cost.trace(network, SIZE)} - {"average", "pool"}
+    assert set(ours) == named
+    assert set(theirs) == named
+    for name, values in ours.items():
+        np.testing.assert_allclose(theirs[name], values, rtol=1e-3, atol=1e-4, err_msg=name)
