@@ -9,10 +9,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from netaug_core.data import mixing, order
+from netaug_core.data.colour import AS_IT_IS, normalise
 from netaug_core.data.counters import Indices
 from netaug_core.data.order import Rank
 from netaug_core.data.parts import Normalisation, Part
-from netaug_core.data.transforms import TrainTransform, normalise
+from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import BadData
 
 CALIBRATION_EPOCH = 2**31  # a stream of its own, which no training epoch has
@@ -114,10 +115,14 @@ class Feed:
             worker_init_fn=_leave_signals_to_the_trainer,
             # One of its own: otherwise each loader would draw from the generator of dropout.
             generator=torch.Generator(),
+            pin_memory=self.device.type == "cuda",
+            # Forked, they share the memory of the image cache.
+            multiprocessing_context="fork" if self.num_workers else None,
         )
-        for images, labels in _plain_errors(loader):
+        for taken, (images, labels) in zip(positions, _plain_errors(loader), strict=True):
+            jitter = AS_IT_IS if epoch is None else self.transform.jitter(part, taken, epoch)
             yield (
-                normalise(images, self.normalisation, self.device),
+                normalise(images, self.normalisation, self.device, jitter),
                 labels.to(self.device, non_blocking=True),
             )
 

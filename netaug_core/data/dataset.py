@@ -32,16 +32,24 @@ class Dataset:
     resize: str  # how a picture becomes a square of the input's size
 
 
-def open_dataset(spec: DataSpec, roots: Sequence[Path]) -> Dataset:
-    """Find, read and split the dataset that a spec names.
+def open_dataset(spec: DataSpec, roots: Sequence[Path], *, image_cache_bytes: int = 0) -> Dataset:
+    """Find, read, check and split the dataset that a spec names.
+
+    Args:
+        spec: names it.
+        roots: folders below which ImageFolder datasets are looked for.
+        image_cache_bytes: memory for pictures of a folder that are decoded already; it is filled
+            as they come. 0: each is decoded whenever it is needed.
 
     Raises:
         BadData: it is missing, damaged, or not what it is known to be.
     """
     info = datasets.find(spec.dataset, roots)
-    raw = _read(info)
+    raw = _read(info, spec, image_cache_bytes)
     digest = _verified_digest(info, raw)
     _check_classes(raw)
+    for part in (raw.train, raw.test):
+        part.source.check()
     count = max(1, round(spec.validation_fraction * len(raw.train)))
     rest, chosen = stratified(raw.train.labels, count, VALIDATION_SEED)
     return Dataset(
@@ -59,7 +67,7 @@ def open_dataset(spec: DataSpec, roots: Sequence[Path]) -> Dataset:
 
 def open_test_part(spec: DataSpec, roots: Sequence[Path]) -> tuple[Part, Normalisation]:
     """The test part alone, for a process that only checks a model. Verifies no digest."""
-    raw = _read(datasets.find(spec.dataset, roots))
+    raw = _read(datasets.find(spec.dataset, roots), spec, image_cache_bytes=0)
     return raw.test, raw.normalisation
 
 
@@ -76,14 +84,14 @@ def _verified_digest(info: DatasetInfo, raw: RawDataset) -> str:
     return digest
 
 
-def _read(info: DatasetInfo) -> RawDataset:
+def _read(info: DatasetInfo, spec: DataSpec, image_cache_bytes: int) -> RawDataset:
     if info.name == "digits":
         return read_digits()
     if info.location is None:
         raise BadData(f"data.dataset: {info.name} has no files on this machine")
     if info.name == "fashion-mnist":
         return read_fashion_mnist(info.location)
-    return read_folder(info.location)
+    return read_folder(info.location, spec.preparation, image_cache_bytes)
 
 
 def _check_classes(raw: RawDataset) -> None:

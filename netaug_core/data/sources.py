@@ -4,13 +4,11 @@ B batch, C channels, S side of the network's square input.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -25,7 +23,7 @@ class ImageSource(Protocol):
     """Where a dataset's pictures come from."""
 
     def load(self, indices: Indices, size: int, draws: Draws | None = None) -> Tensor:
-        """Pictures (B, C, S, S), uint8 or float, 0..255.
+        """Pictures (B, C, S, S), uint8 or float, 0..255, in memory of their own.
 
         Args:
             indices: positions of the pictures.
@@ -33,12 +31,30 @@ class ImageSource(Protocol):
             draws: (B, crops.NUM_DRAWS) for a random resized crop; None for the whole picture.
         """
 
+    def check(self) -> None:
+        """Look at every picture as far as is cheap, before training.
+
+        Raises:
+            BadData: some cannot be used.
+        """
+
 
 @dataclass(frozen=True)
 class MemoryImages:
-    """Small pictures of one size, in memory as uint8 (N, C, H, W)."""
+    """Small pictures of one size, in memory, (N, C, H, W), 0..255."""
 
     pixels: Tensor
+
+    def check(self) -> None:
+        """Floating-point pixels may be no numbers."""
+        if not self.pixels.is_floating_point():
+            return
+        bad = ~self.pixels.isfinite().flatten(1).all(1)  # (N,)
+        if bad.any():
+            raise BadData(
+                f"data.dataset: {int(bad.sum())} images hold NaN or infinite pixels, the first is "
+                f"number {int(bad.nonzero()[0])}; repair or remove them"
+            )
 
     def load(self, indices: Indices, size: int, draws: Draws | None = None) -> Tensor:
         images = self.pixels[torch.from_numpy(indices)]
@@ -47,43 +63,6 @@ class MemoryImages:
         if images.shape[-2:] == (size, size):
             return images
         return F.interpolate(images.float(), (size, size), mode="bilinear", antialias=True)
-
-
-@dataclass(frozen=True)
-class FolderImages:
-    """Picture files of any size, decoded one by one: a folder may be larger than memory."""
-
-    paths: tuple[Path, ...]
-
-    def load(self, indices: Indices, size: int, draws: Draws | None = None) -> Tensor:
-        images = np.empty((len(indices), size, size, 3), np.uint8)
-        for row, index in enumerate(indices):
-            crop = None if draws is None else draws[row]
-            images[row] = _decode(self.paths[index], size, crop)
-        return torch.from_numpy(images).permute(0, 3, 1, 2)
-
-
-def _decode(path: Path, size: int, draws: Draws | None) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path) as picture:
-            # JPEG decodes at a fraction of its size for nothing, if twice what we need is left.
-            picture.draft("RGB", (2 * size, 2 * size))
-            box = _box(draws, *picture.size)
-            resized = picture.convert("RGB").resize(
-                (size, size), Image.Resampling.BILINEAR, box=box
-            )
-            return np.asarray(resized)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadData(
-            f"data.dataset: {path} is not a readable image ({error}); repair or remove it"
-        ) from error
-
-
-def _box(draws: Draws | None, width: int, height: int) -> tuple[float, float, float, float]:
-    if draws is None:
-        return crops.centre(width, height)
-    left, top, box_width, box_height = map(float, crops.random_resized(draws, width, height))
-    return left, top, min(left + box_width, width), min(top + box_height, height)
 
 
 def _sample_boxes(images: Tensor, draws: Draws, size: int) -> Tensor:

@@ -9,8 +9,8 @@ import torch
 
 from netaug_core.data.batches import Feed, TrainingBatch
 from netaug_core.data.dataset import Dataset, open_dataset
+from netaug_core.data.folder_images import FolderImages
 from netaug_core.data.parts import Part
-from netaug_core.data.sources import FolderImages
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import BadData
 from netaug_core.sections.data import DataSpec

@@ -32,4 +32,23 @@ def test_in_a_square_picture_area_and_aspect_keep_their_bounds() -> None:
 
 
 def test_evaluation_looks_at_the_middle_square() -> None:
-    assert crops.centre(400, 200) == (112.5, 12.5, 287.5, 187.5)
+    assert crops.around_centre(160, 500, 375) == (244, 183)
+    assert crops.around_centre(28, 20, 90) == (32, 144)
+
+
+def test_of_a_long_picture_only_the_middle_is_resized() -> None:
+    assert crops.middle(500, 375) == (0, 0, 500, 375)
+    assert crops.middle(3, 1001) == (0, 497, 3, 504)
+    assert crops.middle(1001, 3) == (497, 0, 504, 3)
+
+
+@given(width=sides, height=sides, seed=st.integers(0, 1000))
+def test_a_box_on_whole_pixels_has_some_and_stays_inside(
+    width: int, height: int, seed: int
+) -> None:
+    draws = np.random.default_rng(seed).random(crops.NUM_DRAWS)
+
+    box = crops.pixel_box(draws, width, height)
+
+    assert 0 <= box.left < box.right <= width
+    assert 0 <= box.top < box.bottom <= height
