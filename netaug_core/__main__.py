@@ -1,12 +1,14 @@
 """The trainer's command line: `python -m netaug_core train SPEC --out DIR`."""
 
 import argparse
+import os
 import sys
 import traceback
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from netaug_core import rendezvous
 from netaug_core.errors import (
     EXIT_LEFT,
     BadSpec,
@@ -16,9 +18,16 @@ from netaug_core.errors import (
     OutOfMemory,
 )
 from netaug_core.events import Failed, Left
+from netaug_core.rendezvous import Rendezvous
 from netaug_core.spec import JobSpec, load_spec
 from netaug_core.training.control import Control, LeaveRequested
-from netaug_core.training.reporting import Both, Console, EventStream, Reporter
+from netaug_core.training.reporting import (
+    Both,
+    Console,
+    EventStream,
+    FailuresApart,
+    Reporter,
+)
 
 EXIT_BUG = 1
 EXIT_NO_SUPERVISOR = 70  # EX_SOFTWARE: nobody reads the events any more
@@ -29,19 +38,22 @@ CPU_OUT_OF_MEMORY = "can't allocate memory"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; its exit code (errors.py has the meanings)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
+    options.arguments = arguments
     code: int = options.command(options)
     return code
 
 
 def _train(options: argparse.Namespace) -> int:
-    reporter: Reporter = Console()
-    if options.events_fd is not None:
-        reporter = Both(EventStream(options.events_fd), Console(sys.stdout))
+    if options.devices > 1 and options.rank is None:
+        return _launch(options)
+    place = _place(options)
+    reporter = _reporter(options, place)
     control = Control(options.control)
     control.listen_to_signals()
     try:
-        _run(options, control, reporter)
+        _run(options, place, control, reporter)
     except LeaveRequested as leave:
         reporter.emit(Left(step=leave.step))
         return EXIT_LEFT
@@ -52,7 +64,41 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace, control: Control, reporter: Reporter) -> None:
+def _launch(options: argparse.Namespace) -> int:
+    from netaug_core.launch import Shares, launch
+
+    shares = Shares(options.threads, options.loader_workers)
+    try:
+        return launch(options.arguments, options.devices, shares, _told_by_first(options))
+    except BrokenPipeError:
+        return EXIT_NO_SUPERVISOR
+
+
+def _place(options: argparse.Namespace) -> Rendezvous | None:
+    """This process's place among several; None if it trains alone."""
+    if options.rank is None:
+        return rendezvous.from_environment(os.environ)
+    return Rendezvous(options.rendezvous, options.rank, options.devices, options.rank)
+
+
+def _reporter(options: argparse.Namespace, place: Rendezvous | None) -> Reporter:
+    """Of several processes only the first tells events; each tells of its own failure."""
+    is_first = place is None or place.rank == 0
+    reporter = _told_by_first(options) if is_first else Both()
+    if options.failure_fd is not None:
+        return FailuresApart(EventStream(options.failure_fd), reporter)
+    return reporter if is_first else FailuresApart(Console(), reporter)
+
+
+def _told_by_first(options: argparse.Namespace) -> Reporter:
+    if options.events_fd is None:
+        return Console()
+    return Both(EventStream(options.events_fd), Console(sys.stdout))
+
+
+def _run(
+    options: argparse.Namespace, place: Rendezvous | None, control: Control, reporter: Reporter
+) -> None:
     spec = read_spec(options.spec)
     from netaug_core import run  # here: `--help` and a bad spec should not wait for torch
 
@@ -65,6 +111,8 @@ def _run(options: argparse.Namespace, control: Control, reporter: Reporter) -> N
             num_threads=options.threads,
             resume_from=options.resume,
             num_loader_workers=options.loader_workers,
+            inputs=options.inputs,
+            place=place,
         ),
         control,
         reporter,
@@ -159,6 +207,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="DIR", help="for checkpoints and results")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    add(
+        "--devices",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="devices of this machine to share each batch: a process for each (default: 1)",
+    )
     add("--threads", type=_count, metavar="N", help="CPU threads; a resume takes the checkpoint's")
     add("--resume", type=Path, metavar="FILE", help="checkpoint to go on from")
     add(
@@ -168,6 +223,12 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that decode image files ahead (default: 0, in the trainer itself)",
     )
+    add(
+        "--inputs",
+        type=Path,
+        metavar="DIR",
+        help="holds <job id>.safetensors for a spec that names a job in pretrained or distillation",
+    )
     add("--events-fd", type=int, metavar="N", help="write events as JSON lines to this descriptor")
     add(
         "--control",
@@ -176,6 +237,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="watched: once it says `stop`, finish with the best network so far; `leave`: write a "
         "checkpoint and exit. SIGTERM and Ctrl-C mean leave",
     )
+    # What launch.py tells the process of a device.
+    add("--rank", type=int, help=argparse.SUPPRESS)
+    add("--rendezvous", help=argparse.SUPPRESS)
+    add("--failure-fd", type=int, help=argparse.SUPPRESS)
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:

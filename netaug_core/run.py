@@ -1,36 +1,30 @@
-"""One training run from spec to verified files. Everything it needs comes as an argument."""
+"""One run from spec to verified files. Everything it needs comes as an argument."""
 
-import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from netaug_core import cost
 from netaug_core.data.batches import Feed
 from netaug_core.data.dataset import Dataset, open_dataset
 from netaug_core.data.sources import MemoryImages
 from netaug_core.data.transforms import TrainTransform
+from netaug_core.environment import environment
 from netaug_core.events import DatasetFacts, Finished, Started
-from netaug_core.models.network import Network, build
+from netaug_core.rendezvous import Rendezvous
 from netaug_core.spec import JobSpec
-from netaug_core.training import checkpoint, identity
+from netaug_core.training import checkpoint, identity, stages
 from netaug_core.training.control import Control, LeaveRequested
 from netaug_core.training.determinism import choose_device, make_deterministic
-from netaug_core.training.evaluate import predict, score
-from netaug_core.training.learner import Learner
+from netaug_core.training.devices import Group, check, together
+from netaug_core.training.preparation import Setting, Trained, prepare
 from netaug_core.training.reporting import Reporter
-from netaug_core.training.snapshots import Snapshots, restore_random_states
-from netaug_core.training.state import Best, RunState
+from netaug_core.training.snapshots import Snapshots
+from netaug_core.training.stages import StageReporter
 from netaug_core.training.trainer import Outside, Trainer
-
-if TYPE_CHECKING:
-    from netaug_core.export.model_card import CardFacts
-
-VERSIONED = ("torch", "numpy", "onnx", "onnxruntime", "safetensors")
+from netaug_core.weights import find_inputs
 
 
 @dataclass(frozen=True)
@@ -44,6 +38,8 @@ class RunOptions:
         num_threads: CPU threads; None leaves it to torch, a resume takes the checkpoint's.
         resume_from: a checkpoint file.
         num_loader_workers: processes that decode images ahead; 0 decodes in the trainer.
+        inputs: holds the models of other jobs, as `<job id>.safetensors`.
+        place: among the processes that train together; None trains alone.
     """
 
     directory: Path
@@ -52,71 +48,125 @@ class RunOptions:
     num_threads: int | None = None
     resume_from: Path | None = None
     num_loader_workers: int = 0
+    inputs: Path | None = None
+    place: Rendezvous | None = None
 
 
-def train(spec: JobSpec, options: RunOptions, control: Control, reporter: Reporter) -> Finished:
+def train(
+    spec: JobSpec, options: RunOptions, control: Control, reporter: Reporter
+) -> Finished | None:
     """Train, score, export and verify. The last event, `Finished`, is also returned.
+
+    On several devices each process calls this; only the first one's returns it, as only that writes
+    and reports.
 
     Raises:
         CoreError: see errors.py for what can go wrong.
         LeaveRequested: the run was asked to leave; what was trained is in a checkpoint.
     """
     options.directory.mkdir(parents=True, exist_ok=True)
+    place = options.place
+    device = choose_device(options.device, None if place is None else place.local_rank)
+    with together(place, device) as group:
+        check(spec, group)
+        return _train(spec, options, _Surroundings(control, reporter, group, device))
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What a run is connected to, and runs on."""
+
+    control: Control
+    reporter: Reporter
+    group: Group
+    device: torch.device
+
+
+def _train(spec: JobSpec, options: RunOptions, around: _Surroundings) -> Finished | None:
     saved = None if options.resume_from is None else checkpoint.read(options.resume_from)
-    device = choose_device(options.device)
     threads = options.num_threads if saved is None else int(saved["num_threads"])
     make_deterministic(spec.training.seed, threads)
     try:
-        control.leave_if_asked()
+        around.group.leave_if_asked(around.control)
         dataset = open_dataset(spec.data, options.data_roots)
-        control.leave_if_asked()
+        around.group.leave_if_asked(around.control)
     except LeaveRequested as leave:
         raise LeaveRequested(0 if saved is None else saved["step"]) from leave
-    snapshots = Snapshots(
-        options.directory,
-        reporter,
-        identity.identity(spec, dataset),
-        spec.training.checkpoint_interval_seconds,
+    inputs = find_inputs(
+        spec.pretrained, spec.distillation, roots=options.data_roots, inputs=options.inputs
     )
-    outside = Outside(control, reporter, snapshots)
-    trainer = _prepare(spec, dataset, _feed(spec, dataset, options, device), outside, saved)
-    reporter.emit(_started(trainer))
+    run_identity = identity.identity(spec, dataset, inputs)
+    if saved is not None:
+        identity.check(saved["identity"], run_identity, dataset)
+    interval = spec.training.checkpoint_interval_seconds
+    snapshots = Snapshots(options.directory, around.reporter, run_identity, interval)
+    outside = Outside(around.control, around.reporter, snapshots, around.group)
+    setting = Setting(dataset, _feed(spec, dataset, options, around), inputs)
+    return _train_stages(spec, setting, outside, saved, options)
+
+
+def _train_stages(
+    spec: JobSpec,
+    setting: Setting,
+    outside: Outside,
+    saved: Mapping[str, Any] | None,
+    options: RunOptions,
+) -> Finished | None:
+    """The training, the control's if the spec asks for one, and what follows from both."""
+    from netaug_core.conclusion import Conclusion  # takes seconds, and only the end needs it
+
+    in_control = saved is not None and saved["finished"] is not None
+    count = stages.num_stages(spec)
+    main = prepare(
+        spec,
+        setting,
+        outside.reporting_to(StageReporter(outside.reporter, count)),
+        _ended(saved) if in_control else saved,
+    )
+    outside.reporter.emit(_started(main, count, 0 if saved is None else int(saved["step"])))
+    running, steps_before = main, 0
     try:
-        return _finish(trainer, trainer.run(), options)
+        trained, control = Trained(main, main.run()), None
+        if spec.control and not main.state.stopped_early:
+            steps_before = main.step
+            running = _prepare_control(main, setting, outside, saved if in_control else None)
+            control = Trained(running, running.run())
+        end = Conclusion(trained, control, setting, options.directory, options.data_roots)
+        return end.report_to(outside.reporter)
     except LeaveRequested as leave:
-        raise LeaveRequested(trainer.step) from leave
+        raise LeaveRequested(steps_before + running.step) from leave
 
 
-def _feed(spec: JobSpec, dataset: Dataset, options: RunOptions, device: torch.device) -> Feed:
+def _prepare_control(
+    main: Trainer, setting: Setting, outside: Outside, saved: Mapping[str, Any] | None
+) -> Trainer:
+    outside.snapshots.begin_control(main.state, main.step)
+    part = StageReporter(
+        outside.reporter, 2, main.step, main.state.epoch, prefix=stages.CONTROL_PREFIX
+    )
+    return prepare(stages.control_of(main.spec), setting, outside.reporting_to(part), saved)
+
+
+def _ended(saved: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The main training of a checkpoint that was written during its control."""
+    return None if saved is None else {"learner": None, "state": saved["finished"]}
+
+
+def _feed(spec: JobSpec, dataset: Dataset, options: RunOptions, around: _Surroundings) -> Feed:
     transform = TrainTransform(spec.data, spec.model.input_size, spec.training.seed)
     # Pictures in memory are faster taken than sent from another process.
     in_memory = isinstance(dataset.train.source, MemoryImages)
     workers = 0 if in_memory else options.num_loader_workers
-    return Feed(transform, dataset.normalisation, device, workers)
+    rank = around.group.rank
+    return Feed(transform, dataset.normalisation, around.device, workers, rank.number, rank.count)
 
 
-def _prepare(
-    spec: JobSpec, dataset: Dataset, feed: Feed, outside: Outside, saved: dict[str, Any] | None
-) -> Trainer:
-    architecture = spec.model.architecture(
-        num_classes=len(dataset.class_names), in_channels=dataset.in_channels
-    )
-    learner = Learner(spec, architecture, feed.device)
-    state = RunState()
-    if saved is not None:
-        identity.check(saved["identity"], spec, dataset)
-        learner.load_state_dict(saved["learner"])
-        state = RunState.from_state_dict(saved["state"])
-        restore_random_states(saved["random"])
-    return Trainer(spec, dataset, feed, learner, state=state, outside=outside)
-
-
-def _started(trainer: Trainer) -> Started:
+def _started(trainer: Trainer, num_stages: int, from_step: int) -> Started:
     dataset = trainer.dataset
     return Started(
-        from_step=trainer.step,
-        total_steps=trainer.total_steps,
-        total_epochs=trainer.spec.training.epochs,
+        from_step=from_step,
+        total_steps=trainer.total_steps * num_stages,
+        total_epochs=trainer.spec.training.epochs * num_stages,
         dataset=DatasetFacts(
             name=dataset.name,
             digest=dataset.digest,
@@ -125,72 +175,5 @@ def _started(trainer: Trainer) -> Started:
             num_validation=len(dataset.validation),
             num_test=len(dataset.test),
         ),
-        environment=_environment(trainer.feed.device),
+        environment=environment(trainer.feed.device, trainer.group.rank.count),
     )
-
-
-def _environment(device: torch.device) -> dict[str, str | int | float | None]:
-    versions = {f"{name}_version": metadata.version(name) for name in VERSIONED}
-    is_gpu = device.type == "cuda"
-    return {
-        "device": device.type,
-        "device_name": torch.cuda.get_device_name(device) if is_gpu else platform.machine(),
-        "threads": torch.get_num_threads(),
-        "python_version": platform.python_version(),
-        "platform": platform.platform(),
-        **versions,
-    }
-
-
-def _finish(trainer: Trainer, best: Best, options: RunOptions) -> Finished:
-    """Score the best network on the test part, export it, have it verified, report it."""
-    from netaug_core.export.artifacts import Exporter  # takes seconds, and only the end needs it
-    from netaug_core.export.model_card import CardFacts
-
-    spec, dataset, control = trainer.spec, trainer.dataset, trainer.control
-    network = _deployed(trainer, best)
-    # On the CPU whatever trained it: a GPU's faster float32 would not agree with an exported file.
-    feed = _feed(spec, dataset, options, torch.device("cpu"))
-    logits = predict(network, dataset.test, feed, control.leave_if_asked)
-    exporter = Exporter(
-        spec, dataset, options.directory, options.data_roots, control.leave_if_asked
-    )
-    certificate = exporter.export_models(network, logits, feed)
-    facts = CardFacts(
-        spec=spec,
-        dataset=dataset,
-        cost=cost.measure(network.architecture, spec.model.input_size),
-        environment=_environment(trainer.feed.device),
-        best=best,
-        test=score(logits, dataset.test),
-        epochs_run=trainer.state.epoch,
-        stopped_early=trainer.state.stopped_early,
-        certificate=certificate,
-    )
-    exporter.write_cards(facts, trainer.state.history)
-    for event in exporter.events():
-        trainer.reporter.emit(event)
-    finished = Finished(step=trainer.step, result=_result(facts, trainer.state))
-    trainer.reporter.emit(finished)
-    return finished
-
-
-def _deployed(trainer: Trainer, best: Best) -> Network:
-    network = build(trainer.learner.architecture)
-    network.load_state_dict(best.weights)
-    return network.eval()
-
-
-def _result(facts: "CardFacts", state: RunState) -> dict[str, str | int | float | None]:
-    return {
-        "test_accuracy": facts.test.accuracy,
-        "test_loss": facts.test.loss,
-        "validation_accuracy": facts.best.accuracy,
-        "best_epoch": facts.best.epoch,
-        "epochs_run": facts.epochs_run,
-        "params": facts.cost.params,
-        "macs": facts.cost.macs,
-        "peak_activation_bytes": facts.cost.peak_activation_bytes,
-        "train_seconds": round(state.train_seconds, 3),
-        "stopped_early": facts.stopped_early,
-    }

@@ -11,7 +11,7 @@ from netaug_core.data.batches import Feed
 from netaug_core.data.dataset import Dataset
 from netaug_core.datasets import file_digest
 from netaug_core.events import ArtifactWritten
-from netaug_core.export import gate, metrics_file, model_card, onnx_file, reference, tensors_file
+from netaug_core.export import gate, metrics_file, model_card, onnx_file, reference
 from netaug_core.export.names import (
     METRICS_CSV,
     MODEL_CARD_JSON,
@@ -20,6 +20,7 @@ from netaug_core.export.names import (
     MODEL_SAFETENSORS,
 )
 from netaug_core.export.verify import VerifyReport
+from netaug_core.models import tensors_file
 from netaug_core.models.network import Network
 from netaug_core.spec import JobSpec
 from netaug_core.training.state import EpochRow

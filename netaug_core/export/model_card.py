@@ -5,6 +5,7 @@ from typing import Any
 
 from netaug_core.cost import Cost
 from netaug_core.data.dataset import Dataset
+from netaug_core.export.receipt import Receipt
 from netaug_core.export.verify import VerifyReport
 from netaug_core.spec import JobSpec
 from netaug_core.training.evaluate import Scores
@@ -23,6 +24,8 @@ class CardFacts:
     test: Scores
     epochs_run: int
     stopped_early: bool
+    lineage: dict[str, dict[str, str]]
+    receipt: Receipt | None
     certificate: VerifyReport
 
 
@@ -50,6 +53,8 @@ def as_document(facts: CardFacts) -> dict[str, Any]:
             "stopped_early": facts.stopped_early,
         },
         "scores": _scores(facts),
+        "lineage": facts.lineage,
+        "netaug_receipt": None if facts.receipt is None else asdict(facts.receipt),
         "environment": facts.environment,
         "export_certificate": facts.certificate.model_dump(mode="json"),
     }
@@ -95,10 +100,12 @@ def as_markdown(card: dict[str, Any]) -> str:
         (
             f"# {card['name']}",
             _summary(card),
+            *_receipt(card["netaug_receipt"]),
             "## Input\n\n" + _table(card["preprocessing"]),
             "## Cost\n\n" + _table(card["cost"]),
             "## Accuracy by class, test part\n\n" + _class_table(card["scores"]["per_class"]),
             "## Data\n\n" + _table({k: v for k, v in card["dataset"].items() if k != "classes"}),
+            *_lineage(card["lineage"]),
             "## Training\n\n" + _table(card["training"] | card["environment"]),
             "## Export certificate\n\n" + _certificate(card["export_certificate"]["files"]),
             "The whole spec is in model_card.json.\n",
@@ -116,6 +123,16 @@ def _summary(card: dict[str, Any]) -> str:
         f"{card['training']['best_epoch']}, the best one. "
         "The test part was scored once, at the end."
     )
+
+
+def _receipt(receipt: dict[str, Any] | None) -> list[str]:
+    return [] if receipt is None else [f"**{Receipt(**receipt).sentence()}.**"]
+
+
+def _lineage(lineage: dict[str, dict[str, str]]) -> list[str]:
+    lines = [f"| {f} | {s['reference']} | {s['sha256']} |" for f, s in lineage.items()]
+    head = ["## Learnt from", "", "| field | reference | SHA-256 |", "|---|---|---|"]
+    return ["\n".join([*head, *lines])] if lines else []
 
 
 def _table(values: dict[str, Any]) -> str:

@@ -18,9 +18,10 @@ from netaug_core.data.dataset import open_test_part
 from netaug_core.data.parts import Part
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import ExportMismatch
-from netaug_core.export import layers, reference, tensors_file
+from netaug_core.export import layers, reference
 from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
 from netaug_core.export.reference import Reference
+from netaug_core.models import tensors_file
 from netaug_core.spec import JobSpec
 
 # On logits up to 1; larger ones may differ in proportion, since float32 rounds in proportion. Half

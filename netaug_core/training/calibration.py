@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from netaug_core.data.batches import Batch
 from netaug_core.models.network import Network
+from netaug_core.training.devices import ONE, Group
 
 
 class _Moments:
@@ -17,7 +18,7 @@ class _Moments:
         self.norm = norm
         self.mean = torch.zeros_like(norm.weight, dtype=torch.float64)
         self.variance = torch.zeros_like(self.mean)
-        self.num_samples = 0
+        self.num_samples = torch.zeros_like(self.mean[:1])
 
     def add(self, module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
         """A forward hook: with momentum 1 the running statistics are those of this batch."""
@@ -29,6 +30,9 @@ class _Moments:
         self.mean += mean.double() * batch
         self.variance += biased * batch
         self.num_samples += batch
+
+    def sums(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.mean, self.variance, self.num_samples
 
     def write(self) -> None:
         mean, variance = self._running()
@@ -42,24 +46,48 @@ class _Moments:
 
 
 @torch.no_grad()
-def calibrate(network: Network, batches: Iterable[Batch], before_batch: Callable[[], None]) -> None:
-    """Set running mean and (biased) variance to the averages over `batches`.
+def calibrate(
+    network: Network,
+    batches: Iterable[Batch | None],
+    before_batch: Callable[[], None],
+    group: Group = ONE,
+) -> None:
+    """Set running mean and (biased) variance to the averages over the batches of all devices.
 
     Each layer is normalised by its own batch statistics meanwhile, as in training. Source: the
     NetAug reference recipe. Leaves the network in eval mode.
+
+    Args:
+        network: the tiny net.
+        batches: this device's; None for a round in which it has none.
+        before_batch: called in each round.
+        group: of the devices.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     moments = [_Moments(norm) for norm in norms]
     network.eval()
     with _batch_statistics(norms):
         handles = [m.norm.register_forward_hook(m.add) for m in moments]
-        for images, _ in batches:
+        for batch in batches:
             before_batch()
-            network(images)
+            if batch is not None:
+                network(batch[0])
         for handle in handles:
             handle.remove()
+    _add_up(moments, group)
     for moment in moments:
         moment.write()
+
+
+def _add_up(moments: list[_Moments], group: Group) -> None:
+    """The sums of all devices, in one exchange."""
+    sums = torch.cat([part for moment in moments for part in moment.sums()])
+    group.add_up(sums)
+    lengths = [len(part) for moment in moments for part in moment.sums()]
+    parts = iter(torch.split(sums, lengths))
+    for moment in moments:
+        for part in moment.sums():
+            part.copy_(next(parts))
 
 
 @contextmanager

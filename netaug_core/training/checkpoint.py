@@ -14,7 +14,7 @@ import torch
 
 from netaug_core.errors import CheckpointUnusable
 
-MAGIC = b"netaug-checkpoint-1\n"
+MAGIC = b"netaug-checkpoint-2\n"
 DIGEST_HEX = 64
 HEADER_BYTES = len(MAGIC) + DIGEST_HEX + 1
 

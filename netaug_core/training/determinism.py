@@ -5,17 +5,32 @@ import torch
 from netaug_core.errors import BadSpec
 
 
-def choose_device(wish: str) -> torch.device:
+def choose_device(wish: str, number: int | None = None) -> torch.device:
     """The device for auto, cpu or cuda.
 
+    Args:
+        wish: one of these.
+        number: of the GPU, for one of several processes on this machine.
+
     Raises:
-        BadSpec: cuda was asked for and there is none.
+        BadSpec: cuda was asked for and there is none, or not as many as processes.
     """
     if wish == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if wish == "cuda" and not torch.cuda.is_available():
+        wish = "cuda" if torch.cuda.is_available() else "cpu"
+    if wish == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
         raise BadSpec("--device cuda: this machine has no usable GPU; use --device cpu or auto")
-    return torch.device(wish)
+    if number is None:
+        return torch.device("cuda")
+    if number >= torch.cuda.device_count():
+        raise BadSpec(
+            f"--devices: process {number} (counted from 0) of this machine has no GPU of its own, "
+            f"there are {torch.cuda.device_count()}; start fewer"
+        )
+    device = torch.device("cuda", number)
+    torch.cuda.set_device(device)
+    return device
 
 
 def make_deterministic(seed: int, num_threads: int | None) -> None:

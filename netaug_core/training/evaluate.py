@@ -8,8 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from netaug_core.data.batches import Feed
+from netaug_core.data.order import Rank, evaluation_positions
 from netaug_core.data.parts import Part
 from netaug_core.models.network import Network
+from netaug_core.training.devices import ONE, Group, in_rounds
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,27 @@ class Scores:
 
 
 @torch.no_grad()
-def predict(network: Network, part: Part, feed: Feed, before_batch: Callable[[], None]) -> Tensor:
-    """Logits (N, num_classes) on the CPU, in the part's order. Leaves the network in eval mode."""
+def predict(
+    network: Network,
+    part: Part,
+    feed: Feed,
+    before_batch: Callable[[], None],
+    group: Group = ONE,
+) -> Tensor:
+    """Logits (N, num_classes) on the CPU, in the part's order. Leaves the network in eval mode.
+
+    Several devices take turns with the batches; each picture is seen once, and each device returns
+    the logits of all.
+    """
     network.eval()
-    logits = []
-    for images, _ in feed.evaluation(part):
+    logits = [torch.empty(0, network.architecture.num_classes)]  # a device may have no batch
+    for batch in in_rounds(feed.evaluation(part), len(part), group):
         before_batch()
-        logits.append(network(images).cpu())
-    return torch.cat(logits)
+        if batch is not None:
+            logits.append(network(batch[0]).cpu())
+    ranks = [Rank(number, group.rank.count) for number in range(group.rank.count)]
+    positions = [evaluation_positions(len(part), rank) for rank in ranks]
+    return group.assemble(torch.cat(logits), positions)
 
 
 def score(logits: Tensor, part: Part) -> Scores:

@@ -15,12 +15,12 @@ CHECK_STEPS = 16
 
 
 class LossLog:
-    """Sums of the losses of this epoch, term by term."""
+    """Sums of the losses of this epoch, term by term. A step may lack the augmented term."""
 
-    def __init__(self, sums: Sequence[float] = (), num_steps: int = 0) -> None:
-        self.sums = list(sums)
-        self.num_steps = num_steps
-        self.latest: list[float] = []  # of the newest step that was read
+    def __init__(self, sums: Sequence[float] = (), counts: Sequence[int] = ()) -> None:
+        self.sums = list(sums) or [0.0] * len(TERMS)
+        self.counts = list(counts) or [0] * len(TERMS)
+        self.latest: list[float] = []  # newest value of each term that was read
         self._pending: list[Tensor] = []
 
     def add(self, losses: Tensor, step: int) -> None:
@@ -41,17 +41,23 @@ class LossLog:
         """
         if not self._pending:
             return
-        rows = torch.stack(self._pending).tolist()
-        for offset, row in enumerate(rows):
-            _check(row, step - len(rows) + 1 + offset)
-            self.sums = [a + b for a, b in zip(self.sums or [0.0] * len(row), row, strict=True)]
-        self.num_steps += len(rows)
-        self.latest = rows[-1]
+        values = iter(torch.cat(self._pending).tolist())  # one wait for the device
+        first = step - len(self._pending) + 1
+        for offset, losses in enumerate(self._pending):
+            self._count([next(values) for _ in range(len(losses))], first + offset)
         self._pending.clear()
 
     def means(self) -> list[float]:
-        """Mean of each term over the settled steps."""
-        return [total / self.num_steps for total in self.sums]
+        """Mean of each term over the settled steps that had it; the base term first."""
+        pairs = zip(self.sums, self.counts, strict=True)
+        return [total / count for total, count in pairs if count]
+
+    def _count(self, row: list[float], step: int) -> None:
+        _check(row, step)
+        self.latest = row + self.latest[len(row) :]
+        for term, loss in enumerate(row):
+            self.sums[term] += loss
+            self.counts[term] += 1
 
 
 def _check(losses: Sequence[float], step: int) -> None:

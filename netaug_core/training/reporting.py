@@ -61,6 +61,18 @@ class Both:
             reporter.emit(event)
 
 
+class FailuresApart:
+    """Of several processes: each says its own failure where the one that matters is picked."""
+
+    def __init__(self, failures: Reporter, others: Reporter) -> None:
+        self._failures = failures
+        self._others = others
+
+    def emit(self, event: RunEvent) -> None:
+        reporter = self._failures if isinstance(event, Failed) else self._others
+        reporter.emit(event)
+
+
 def _sentence(event: RunEvent) -> str | None:  # one line for each kind of event
     match event:
         case Started():

@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -26,22 +25,33 @@ class Snapshots:
         self._reporter = reporter
         self._identity = identity
         self._interval_seconds = interval_seconds
+        self._finished: RunState | None = None
+        self._steps_before = 0
         self._written: list[Path] = []
         self._last = time.monotonic()
+
+    def begin_control(self, finished: RunState, steps_before: int) -> None:
+        """From here on checkpoints are the control's, and also hold how the main run ended."""
+        self._finished = finished
+        self._steps_before = steps_before
 
     def is_due(self) -> bool:
         return time.monotonic() - self._last >= self._interval_seconds
 
     def write(self, learner: Learner, state: RunState, step: int) -> None:
         """Write, report, and only then remove what is older than the one before."""
+        step += self._steps_before
+        epoch = state.epoch
+        if self._finished is not None:
+            epoch += self._finished.epoch
         path = self._directory / f"checkpoint-{step}.pt"
         contents = {
             "identity": self._identity,
             "step": step,
             "num_threads": torch.get_num_threads(),
-            "random": random_states(),
             "learner": learner.state_dict(),
             "state": state.state_dict(),
+            "finished": None if self._finished is None else self._finished.state_dict(),
         }
         checkpoint.write(path, contents)
         self._last = time.monotonic()
@@ -49,7 +59,7 @@ class Snapshots:
             CheckpointWritten(
                 name=path.name,
                 step=step,
-                epoch=state.epoch,
+                epoch=epoch,
                 size_bytes=path.stat().st_size,
                 sha256=file_digest(path),
             )
@@ -58,14 +68,3 @@ class Snapshots:
         for old in self._written[:-KEPT]:
             old.unlink(missing_ok=True)
         self._written = self._written[-KEPT:]
-
-
-def random_states() -> dict[str, Any]:
-    """The global generators: dropout draws from them."""
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
-
-
-def restore_random_states(states: dict[str, Any]) -> None:
-    torch.set_rng_state(states["cpu"])
-    if len(states["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(states["cuda"])

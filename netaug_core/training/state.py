@@ -39,7 +39,8 @@ class RunState:
     step_in_epoch: int = 0
     stopped_early: bool = False
     epoch_seconds: float = 0.0
-    train_seconds: float = 0.0
+    train_seconds: float = 0.0  # all of it, with calibration and evaluation
+    step_seconds: float = 0.0  # of the training steps, with loading their data
     losses: LossLog = field(default_factory=LossLog)
     history: list[EpochRow] = field(default_factory=list)
     best: Best | None = None
@@ -57,8 +58,9 @@ class RunState:
             "stopped_early": self.stopped_early,
             "epoch_seconds": self.epoch_seconds,
             "train_seconds": self.train_seconds,
+            "step_seconds": self.step_seconds,
             "loss_sums": self.losses.sums,
-            "loss_steps": self.losses.num_steps,
+            "loss_counts": self.losses.counts,
             "history": [asdict(row) for row in self.history],
             "best": None if self.best is None else vars(self.best),
         }
@@ -71,7 +73,8 @@ class RunState:
             stopped_early=state["stopped_early"],
             epoch_seconds=state["epoch_seconds"],
             train_seconds=state["train_seconds"],
-            losses=LossLog(state["loss_sums"], state["loss_steps"]),
+            step_seconds=state["step_seconds"],
+            losses=LossLog(state["loss_sums"], state["loss_counts"]),
             history=[EpochRow(**row) for row in state["history"]],
             best=None if state["best"] is None else Best(**state["best"]),
         )

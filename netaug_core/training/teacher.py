@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from netaug_core.data.parts import Normalisation
 from netaug_core.errors import ExportMismatch
-from netaug_core.export import tensors_file
+from netaug_core.models import tensors_file
 from netaug_core.models.network import Network
 from netaug_core.training.pretrained import check_finite, compare_classes
 from netaug_core.weights import Preprocessing, WeightsFile

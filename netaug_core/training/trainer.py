@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netaug_core.data.batches import Feed
 from netaug_core.data.dataset import Dataset
@@ -11,12 +11,15 @@ from netaug_core.events import Metrics, Progress
 from netaug_core.spec import JobSpec
 from netaug_core.training.calibration import calibrate
 from netaug_core.training.control import Control, LeaveRequested, Wish
+from netaug_core.training.devices import ONE, Group, in_rounds
 from netaug_core.training.evaluate import Scores, predict, score
 from netaug_core.training.learner import TERMS, Learner
+from netaug_core.training.objective import Targets
 from netaug_core.training.optim import learning_rate, set_learning_rate
 from netaug_core.training.reporting import Reporter
 from netaug_core.training.snapshots import Snapshots
 from netaug_core.training.state import Best, EpochRow, RunState
+from netaug_core.training.turn import Turn
 
 PROGRESS_SECONDS = 0.5
 METRICS_SECONDS = 1.0
@@ -30,6 +33,18 @@ class Outside:
     control: Control
     reporter: Reporter
     snapshots: Snapshots
+    group: Group = ONE
+
+    def leave_if_asked(self) -> None:
+        """On all devices at once.
+
+        Raises:
+            LeaveRequested: the run shall leave.
+        """
+        self.group.leave_if_asked(self.control)
+
+    def reporting_to(self, reporter: Reporter) -> "Outside":
+        return replace(self, reporter=reporter)
 
 
 class Trainer:
@@ -53,8 +68,11 @@ class Trainer:
         self.control = outside.control
         self.reporter = outside.reporter
         self.snapshots = outside.snapshots
+        self.outside = outside
+        self.group = outside.group
         # A batch larger than the dataset would never be complete.
-        self.batch_size = min(spec.data.batch_size, len(dataset.train))
+        largest = len(dataset.train) // self.group.rank.count * self.group.rank.count
+        self.batch_size = min(spec.data.batch_size, largest)
         self.steps_per_epoch = len(dataset.train) // self.batch_size
         self.total_steps = self.steps_per_epoch * spec.training.epochs
         self._first_step = self.step
@@ -89,8 +107,10 @@ class Trainer:
 
     def write_checkpoint(self) -> None:
         self.state.losses.settle(self.step)
-        self._tick()
-        self.snapshots.write(self.learner, self.state, self.step)
+        self._tick(stepping=self.state.step_in_epoch > 0)
+        if self.group.is_first:
+            self.snapshots.write(self.learner, self.state, self.step)
+        self.group.wait()
 
     def _train_epoch(self) -> None:
         state = self.state
@@ -100,21 +120,27 @@ class Trainer:
             self.dataset.train, state.epoch, self.batch_size, state.step_in_epoch
         )
         for batch in batches:
-            if self._obey():
+            turn = self._turn()
+            if self._obey(turn.wish):
                 return
             rate = learning_rate(self.step, self.steps_per_epoch, self.spec.training)
             set_learning_rate(self.learner.optimizer, rate)
-            losses = self.learner.step(batch.images, batch.labels, state.epoch)
+            targets = Targets(batch.labels, batch.partner_labels, batch.share)
+            losses = self.learner.step(batch.images, targets, state.epoch, self.step)
             state.step_in_epoch += 1
             state.losses.add(losses, self.step)
-            self._report_step(rate)
+            if turn.report:
+                self._report_step(rate)
             # The last step's checkpoint comes after its evaluation.
-            if state.step_in_epoch < self.steps_per_epoch and self.snapshots.is_due():
+            if turn.write_checkpoint and state.step_in_epoch < self.steps_per_epoch:
                 self.write_checkpoint()
 
-    def _obey(self) -> bool:
+    def _turn(self) -> Turn:
+        is_time = time.monotonic() - self._progressed >= PROGRESS_SECONDS
+        return Turn(self.control.wish(), self.snapshots.is_due(), is_time).agreed(self.group)
+
+    def _obey(self, wish: Wish | None) -> bool:
         """True if the run shall finish now, with the best network so far."""
-        wish = self.control.wish()
         if wish is Wish.LEAVE:
             raise LeaveRequested
         if wish is not Wish.STOP:
@@ -129,6 +155,7 @@ class Trainer:
     def _finish_epoch(self) -> None:
         state = self.state
         state.losses.settle(self.step)
+        self._tick(stepping=True)
         scores = self._evaluate()
         self._tick()
         num_images = self.steps_per_epoch * self.batch_size
@@ -144,7 +171,7 @@ class Trainer:
         state.history.append(EpochRow(epoch, step, values))
         state.begin_next_epoch()
         self.reporter.emit(Metrics(step=step, epoch=epoch, epoch_end=True, values=values))
-        if self.is_complete or self.snapshots.is_due():
+        if self.is_complete or self._turn().write_checkpoint:
             self.write_checkpoint()
 
     def _evaluate(self) -> Scores:
@@ -152,9 +179,13 @@ class Trainer:
         network = self.learner.deployable()
         augment = self.spec.augment
         if augment is not None:
-            batches = self.feed.calibration(self.dataset.train, augment.calibration_images)
-            calibrate(network, batches, self.control.leave_if_asked)
-        logits = predict(network, self.dataset.validation, self.feed, self.control.leave_if_asked)
+            train, count = self.dataset.train, augment.calibration_images
+            batches = self.feed.calibration(train, count)
+            rounds = in_rounds(batches, min(count, len(train)), self.group)
+            calibrate(network, rounds, self.outside.leave_if_asked, self.group)
+        logits = predict(
+            network, self.dataset.validation, self.feed, self.outside.leave_if_asked, self.group
+        )
         scores = score(logits, self.dataset.validation)
         if not math.isfinite(scores.loss):
             raise NonFiniteLoss(
@@ -168,10 +199,7 @@ class Trainer:
         return scores
 
     def _report_step(self, rate: float) -> None:
-        now = time.monotonic()
-        if now - self._progressed < PROGRESS_SECONDS:
-            return
-        self._progressed = now
+        self._progressed = now = time.monotonic()
         self.state.losses.settle(self.step)
         latest = self.state.losses.latest
         self.reporter.emit(self._progress(now - self._started, latest[0]))
@@ -201,9 +229,12 @@ class Trainer:
     def _last_rate(self) -> float:
         return float(self.learner.optimizer.param_groups[0]["lr"])
 
-    def _tick(self) -> None:
-        """Add the time since the last tick to the epoch and the run."""
+    def _tick(self, *, stepping: bool = False) -> None:
+        """Add the time since the last tick to the epoch, the run, and the steps if theirs."""
         now = time.monotonic()
-        self.state.epoch_seconds += now - self._ticked
-        self.state.train_seconds += now - self._ticked
+        passed = now - self._ticked
+        self.state.epoch_seconds += passed
+        self.state.train_seconds += passed
+        if stepping:
+            self.state.step_seconds += passed
         self._ticked = now

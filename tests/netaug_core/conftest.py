@@ -9,6 +9,7 @@ import torch
 
 from netaug_core.events import AnyRunEvent
 from tests.netaug_core import runs
+from tests.netaug_core.ranks import Ranks
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +40,19 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     events = process.rest()
     code, errors = process.wait()
     return FinishedRun(spec, out, events, code, errors)
+
+
+@pytest.fixture(scope="session")
+def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ranks]:
+    """Two processes that train together."""
+    ranks = Ranks(2, tmp_path_factory.mktemp("two_ranks"))
+    yield ranks
+    ranks.close()
+
+
+@pytest.fixture(scope="session")
+def three_ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ranks]:
+    """Three: an odd number, and sums whose order matters."""
+    ranks = Ranks(3, tmp_path_factory.mktemp("three_ranks"))
+    yield ranks
+    ranks.close()

@@ -22,6 +22,7 @@ from netaug_core.training.learner import Learner
 from netaug_core.training.snapshots import Snapshots
 from netaug_core.training.state import RunState
 from netaug_core.training.trainer import Outside, Trainer
+from netaug_core.weights import Inputs
 
 STEPS_PER_EPOCH = 5  # 1,293 images in batches of 256
 TOTAL_STEPS = 10
@@ -87,7 +88,7 @@ def make_trainer(
     snapshots = Snapshots(
         directory,
         recorder,
-        identity.identity(spec, dataset),
+        identity.identity(spec, dataset, Inputs()),
         spec.training.checkpoint_interval_seconds,
     )
     outside = Outside(control or Control(), recorder, snapshots)

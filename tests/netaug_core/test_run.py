@@ -150,6 +150,64 @@ def test_a_run_told_to_stop_finishes_with_the_best_network_so_far(tmp_path: Path
     assert finished.step < 50 * runs.STEPS_PER_EPOCH
 
 
+def test_a_control_adds_the_plain_run_and_its_receipt(tmp_path: Path) -> None:
+    document = runs.tiny_document() | {"control": True}
+    process = runs.start(runs.write_spec(tmp_path, document), tmp_path / "out")
+    events = process.rest()
+    code, errors = process.wait()
+    card = json.loads((tmp_path / "out" / "model_card.json").read_text())
+    receipt = card["netaug_receipt"]
+
+    assert (code, errors) == (0, "")
+    assert events[0].total_steps == 2 * runs.TOTAL_STEPS
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    assert finished.step == 2 * runs.TOTAL_STEPS
+    assert finished.result["gain"] == receipt["gain"]
+    gain = 100 * (finished.result["test_accuracy"] - receipt["control_test_accuracy"])
+    assert receipt["gain"] == pytest.approx(gain)
+    assert "top-1 points over the plain network" in (tmp_path / "out/model_card.md").read_text()
+    _assert_control_is_the_plain_run(tmp_path, receipt)
+
+
+def _assert_control_is_the_plain_run(directory: Path, receipt: dict[str, float]) -> None:
+    plain = runs.write_spec(directory / "plain", runs.tiny_document() | {"augment": None})
+    process = runs.start(plain, directory / "plain" / "out")
+    finished = process.rest()[-1]
+    process.wait()
+
+    assert isinstance(finished, Finished)
+    assert finished.result["test_accuracy"] == receipt["control_test_accuracy"]
+
+
+@pytest.mark.parametrize("at_step", [4, 13])
+def test_a_run_with_a_control_killed_in_either_half_ends_as_undisturbed(
+    at_step: int, tmp_path: Path
+) -> None:
+    spec = runs.write_spec(tmp_path, runs.tiny_document() | {"control": True})
+    whole = runs.start(spec, tmp_path / "whole")
+    expected = whole.rest()[-1]
+    whole.wait()
+    killed = runs.start(spec, tmp_path / "out")
+    while not _is_checkpoint(killed.next_event(), at_least=at_step):
+        pass
+    killed.process.send_signal(signal.SIGKILL)
+    killed.wait()
+    files = (tmp_path / "out").glob("checkpoint-*.pt")
+    newest = max(files, key=lambda path: int(path.stem.split("-")[1]))
+
+    resumed = runs.start(spec, tmp_path / "out", "--resume", str(newest))
+    events = resumed.rest()
+    resumed.wait()
+
+    finished = events[-1]
+    assert events[0].from_step >= at_step
+    assert isinstance(expected, Finished)
+    assert isinstance(finished, Finished)
+    for name in ("test_accuracy", "test_loss", "gain", "control_test_accuracy"):
+        assert finished.result[name] == expected.result[name]
+
+
 def test_a_run_whose_reader_has_gone_ends_at_once(tmp_path: Path) -> None:
     spec = runs.write_spec(tmp_path, runs.tiny_document(epochs=50))
     process = runs.start(spec, tmp_path / "out")

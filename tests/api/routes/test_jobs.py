@@ -55,7 +55,7 @@ def test_a_dry_run_tells_the_cost_and_stores_nothing(
         (("training", "epochs"), 10**9, "/training/epochs"),
         (("training", "epochs"), "12", "/training/epochs"),
         (("model", "input_size"), -28, "/model/input_size"),
-        (("model", "input_size"), 27, "/model/input_size"),
+        (("model", "input_size"), 7, "/model/input_size"),
         (("model", "name"), "resnet_900", "/model/name"),
         (("data", "dataset"), "no-such-set", "/data/dataset"),
         (("data", "dataset"), "../etc", "/data/dataset"),

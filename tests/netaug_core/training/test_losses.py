@@ -45,3 +45,13 @@ def test_settling_twice_counts_a_step_once() -> None:
     log.settle(1)
 
     assert log.means() == [4.0]
+
+
+def test_a_step_without_an_augmented_pass_counts_for_the_base_term_alone() -> None:
+    log = LossLog()
+    for step, losses in enumerate(([1.0, 5.0], [3.0], [5.0, 7.0]), start=1):
+        log.add(torch.tensor(losses), step)
+    log.settle(3)
+
+    assert log.means() == [3.0, 6.0]
+    assert log.latest == [5.0, 7.0]

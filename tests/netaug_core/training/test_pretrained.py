@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from netaug_core import weights
 from netaug_core.augment.supernet import Supernet
 from netaug_core.errors import BadSpec
-from netaug_core.export import tensors_file
+from netaug_core.models import tensors_file
 from netaug_core.models.network import Network, build
 from netaug_core.sections.augment import AugmentSpec
 from netaug_core.sections.model import ModelSpec

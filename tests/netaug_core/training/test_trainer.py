@@ -12,7 +12,7 @@ from netaug_core.export import metrics_file
 from netaug_core.training import checkpoint, identity
 from netaug_core.training.control import Control, LeaveRequested
 from netaug_core.training.determinism import choose_device
-from netaug_core.training.snapshots import restore_random_states
+from netaug_core.weights import Inputs
 from tests.netaug_core import runs
 
 
@@ -66,7 +66,6 @@ def test_a_resume_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> None:
     best = whole.run()
     (tmp_path / "b").mkdir()
     resumed = runs.make_trainer(spec, tmp_path / "b", saved=saved)
-    restore_random_states(saved["random"])
     again = resumed.run()
 
     assert again.accuracy == best.accuracy
@@ -134,13 +133,20 @@ def test_a_control_file_that_says_something_else_is_told_once(
 def test_a_checkpoint_of_another_spec_or_dataset_is_refused(tmp_path: Path) -> None:
     spec = runs.tiny_spec()
     dataset = runs.make_trainer(spec, tmp_path).dataset
-    good = identity.identity(spec, dataset)
+    good = identity.identity(spec, dataset, Inputs())
+    other = identity.identity(runs.tiny_spec(seed=4), dataset, Inputs())
 
-    identity.check(good, spec, dataset)
+    identity.check(good, good, dataset)
     with pytest.raises(CheckpointUnusable, match="another spec"):
-        identity.check(good, runs.tiny_spec(seed=4), dataset)
+        identity.check(other, good, dataset)
     with pytest.raises(BadData, match="digits has changed since"):
-        identity.check(good | {"dataset_digest": "0" * 64}, spec, dataset)
+        identity.check(good | {"dataset_digest": "0" * 64}, good, dataset)
+    with pytest.raises(BadSpec, match=r"distillation\.teacher: the file has changed since"):
+        identity.check(
+            good | {"distillation.teacher": "a" * 64},
+            good | {"distillation.teacher": "b" * 64},
+            dataset,
+        )
 
 
 def test_name_and_tags_do_not_make_another_spec() -> None:

@@ -8,8 +8,8 @@ from safetensors import safe_open
 
 from netaug_core.architectures import Architecture, ModelOptions
 from netaug_core.errors import ExportMismatch
-from netaug_core.export import tensors_file
 from netaug_core.families.mobilenet_v2 import mobilenet_v2
+from netaug_core.models import tensors_file
 from netaug_core.models.network import build
 from tests.netaug_core.networks import SIZE, each_network
 

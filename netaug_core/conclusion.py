@@ -1,0 +1,137 @@
+"""The end of a run: score the best network on the test part, export it, have it verified."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from netaug_core import cost
+from netaug_core.data.batches import Feed
+from netaug_core.environment import environment
+from netaug_core.events import Finished
+from netaug_core.export.artifacts import Exporter
+from netaug_core.export.model_card import CardFacts
+from netaug_core.export.receipt import Receipt, write_receipt
+from netaug_core.models.network import Network, build
+from netaug_core.training.evaluate import predict, score
+from netaug_core.training.preparation import Setting, Trained
+from netaug_core.training.reporting import Reporter
+from netaug_core.training.stages import CONTROL_PREFIX
+from netaug_core.training.state import EpochRow
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """A trained network, the control's beside it if there is one, and where the files go."""
+
+    main: Trained
+    control: Trained | None
+    setting: Setting
+    directory: Path
+    data_roots: Sequence[Path]
+
+    def report_to(self, reporter: Reporter) -> Finished | None:
+        """Make the files and tell of them; the last event is also returned.
+
+        Several devices share the test part; only the first one makes files, and returns anything.
+
+        Raises:
+            ExportMismatch: a file does not compute what was trained.
+            LeaveRequested: the run was asked to leave meanwhile.
+        """
+        logits = self._predict(self.main)
+        control_logits = None if self.control is None else self._predict(self.control)
+        group = self.main.trainer.group
+        with group.first_alone():
+            if group.is_first:
+                return self._write(logits, control_logits, reporter)
+        return None
+
+    def _write(self, logits: Tensor, control_logits: Tensor | None, reporter: Reporter) -> Finished:
+        trainer = self.main.trainer
+        while_waiting = trainer.control.leave_if_asked
+        network = _deployed(self.main)
+        exporter = Exporter(
+            trainer.spec, self.setting.dataset, self.directory, self.data_roots, while_waiting
+        )
+        certificate = exporter.export_models(network, logits, self._feed())
+        facts = CardFacts(
+            spec=trainer.spec,
+            dataset=self.setting.dataset,
+            cost=cost.measure(network.architecture, trainer.spec.model.input_size),
+            environment=environment(trainer.feed.device, trainer.group.rank.count),
+            lineage=self.setting.inputs.lineage(),
+            best=self.main.best,
+            test=score(logits, self.setting.dataset.test),
+            epochs_run=trainer.state.epoch,
+            stopped_early=trainer.state.stopped_early,
+            receipt=self._receipt(logits, control_logits),
+            certificate=certificate,
+        )
+        exporter.write_cards(facts, self._history())
+        for event in exporter.events():
+            reporter.emit(event)
+        finished = Finished(step=self._steps(), result=self._result(facts))
+        reporter.emit(finished)
+        return finished
+
+    def _feed(self) -> Feed:
+        # On the CPU whatever trained: a GPU's faster float32 would not agree with an exported file.
+        return replace(self.setting.feed, device=CPU)
+
+    def _predict(self, trained: Trained) -> Tensor:
+        outside = trained.trainer.outside
+        test, network = self.setting.dataset.test, _deployed(trained)
+        return predict(network, test, self._feed(), outside.leave_if_asked, outside.group)
+
+    def _receipt(self, logits: Tensor, control_logits: Tensor | None) -> Receipt | None:
+        """None without a control, or if that was stopped: it would compare unequal trainings."""
+        if self.control is None or control_logits is None:
+            return None
+        if self.control.trainer.state.stopped_early:
+            return None
+        states = self.main.trainer.state, self.control.trainer.state
+        return write_receipt(self.setting.dataset.test, logits, control_logits, *states)
+
+    def _history(self) -> list[EpochRow]:
+        """Both trainings' epochs, one after the other."""
+        rows = list(self.main.trainer.state.history)
+        if self.control is not None:
+            step, epoch = self.main.trainer.step, self.main.trainer.state.epoch
+            for row in self.control.trainer.state.history:
+                values = {CONTROL_PREFIX + name: value for name, value in row.values.items()}
+                rows.append(EpochRow(row.epoch + epoch, row.step + step, values))
+        return rows
+
+    def _steps(self) -> int:
+        control = 0 if self.control is None else self.control.trainer.step
+        return self.main.trainer.step + control
+
+    def _result(self, facts: CardFacts) -> dict[str, str | int | float | None]:
+        state = self.main.trainer.state
+        result: dict[str, str | int | float | None] = {
+            "test_accuracy": facts.test.accuracy,
+            "test_loss": facts.test.loss,
+            "validation_accuracy": facts.best.accuracy,
+            "best_epoch": facts.best.epoch,
+            "epochs_run": facts.epochs_run,
+            "params": facts.cost.params,
+            "macs": facts.cost.macs,
+            "peak_activation_bytes": facts.cost.peak_activation_bytes,
+            "train_seconds": round(state.train_seconds, 3),
+            "step_seconds": round(state.step_seconds, 3),
+            "stopped_early": facts.stopped_early,
+        }
+        if facts.receipt is not None:
+            result |= facts.receipt.result()
+        return result
+
+
+def _deployed(trained: Trained) -> Network:
+    network = build(trained.trainer.learner.architecture)
+    network.load_state_dict(trained.best.weights)
+    return network.eval()
