@@ -99,3 +99,56 @@ def test_calibration_takes_the_same_subset_each_time(dataset: Dataset) -> None:
 
     assert sum(len(labels) for _, labels in first) == 12
     assert torch.equal(first[0][0], second[0][0])
+
+
+@pytest.mark.parametrize("mixing", [{"mixup": 0.5}, {"cutmix": 1.0}], ids=str)
+def test_two_ranks_see_what_one_process_sees_mixed_or_not(
+    dataset: Dataset, mixing: dict[str, float]
+) -> None:
+    alone = list(make_feed(dataset, **mixing).training(dataset.train, 0, 10, 0))
+
+    ranks = [
+        list(make_feed(dataset, 0, rank, 2, **mixing).training(dataset.train, 0, 10, 0))
+        for rank in range(2)
+    ]
+
+    for batch, first, second in zip(alone, *ranks, strict=True):
+        assert batch.share == first.share == second.share
+        assert torch.equal(torch.cat([first.images, second.images]), batch.images)
+        assert torch.equal(torch.cat([first.labels, second.labels]), batch.labels)
+        assert batch.partner_labels is not None
+        assert torch.equal(batch.partner_labels, batch.labels.roll(-1))
+
+
+def test_mixed_batches_resume_as_if_they_had_not_stopped(dataset: Dataset) -> None:
+    feed = make_feed(dataset, mixup=0.5, cutmix=1.0)
+    whole = list(feed.training(dataset.train, 1, 10, 0))
+
+    rest = list(feed.training(dataset.train, 1, 10, 2))
+
+    assert torch.equal(rest[0].images, whole[2].images)
+    assert rest[0].share == whole[2].share
+
+
+def test_calibration_is_never_mixed(dataset: Dataset) -> None:
+    mixed = next(iter(make_feed(dataset, mixup=1.0).calibration(dataset.train, 12)))
+    plain = next(iter(make_feed(dataset).calibration(dataset.train, 12)))
+
+    assert torch.equal(mixed[0], plain[0])
+
+
+def test_workers_fill_the_cache_and_change_no_picture(data_root: Path) -> None:
+    prepared = {"crop": "resized", "preparation": {"short_side": 32, "format": "jpeg"}}
+    spec = DataSpec.model_validate(SPEC.data.model_dump() | prepared)
+    kept = open_dataset(spec, (data_root,), image_cache_bytes=1 << 20)
+    plain = open_dataset(spec, (data_root,))
+    expected = images_of(make_feed(plain, **prepared).training(plain.train, 0, 10, 0))
+
+    for num_workers in (2, 0):
+        feed = make_feed(kept, num_workers, **prepared)
+        images = images_of(feed.training(kept.train, 0, 10, 0))
+        assert all(torch.equal(a, b) for a, b in zip(images, expected, strict=True))
+
+    assert isinstance(kept.train.source, FolderImages)
+    assert kept.train.source.cache is not None
+    assert kept.train.source.cache.used_bytes > 0
