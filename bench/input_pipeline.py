@@ -8,6 +8,7 @@ Run: python -m bench.input_pipeline [--images N] [--rounds N]
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
@@ -20,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from sklearn.datasets import load_sample_images
+from sklearn.datasets import load_sample_images  # type: ignore[import-untyped]  # no types
 from torch import Tensor
-from torchvision import transforms
+from torchvision import transforms  # type: ignore[import-untyped]  # no types
 
 from netaug_core.data.batches import Feed
 from netaug_core.data.counters import uniforms
@@ -32,6 +33,7 @@ from netaug_core.data.image_cache import ImageCache
 from netaug_core.data.parts import Part
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.sections.data import DataSpec, PreparationSpec
+from worker.trainer_process import MALLOC, THREADS
 
 RESULTS = Path(__file__).parent / "results" / "input_pipeline.json"
 SIZE, SHORT_SIDE, BATCH_SIZE = 160, 183, 32
@@ -50,6 +52,10 @@ SPEC = DataSpec(
 
 def main() -> None:
     options = _parser().parse_args()
+    if not set(MALLOC.items()) <= set(os.environ.items()):
+        # Both ways with the memory settings that a job's trainer runs with.
+        command = [sys.executable, "-m", "bench.input_pipeline", *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, **MALLOC, **THREADS})  # noqa: S606  # itself
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as directory:
         paths = _write_photos(Path(directory), options.images)

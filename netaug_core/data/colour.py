@@ -4,6 +4,7 @@ B batch, C channels, S side.
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from netaug_core.data.sources import Draws
 from netaug_core.sections.data import DataSpec
 
 WHITE = 255.0
+CACHED_VALUES = 1 << 17  # floats worked on at a time: half a megabyte, as a core's own cache
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
 
 
@@ -24,6 +26,19 @@ class Jitter:
 
     brightness: Tensor | None = None
     saturation: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Jitter":
+        return self._each(lambda factors: factors.to(device, non_blocking=True))
+
+    def of(self, pictures: slice) -> "Jitter":
+        return self._each(lambda factors: factors[pictures])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Jitter":
+        brightness, saturation = self.brightness, self.saturation
+        return Jitter(
+            None if brightness is None else change(brightness),
+            None if saturation is None else change(saturation),
+        )
 
 
 AS_IT_IS = Jitter()
@@ -37,19 +52,36 @@ def jitter(spec: DataSpec, brightness: Draws, saturation: Draws) -> Jitter:
 def normalise(
     images: Tensor, normalisation: Normalisation, device: torch.device, varied: Jitter = AS_IT_IS
 ) -> Tensor:
-    """Network input (B, C, S, S) on the device, of pictures 0..255; channels last.
-
-    Works on planes, in place: a pass over memory costs more than what is computed in it.
-    """
-    pixels = images.to(device, non_blocking=True).to(
-        torch.float32, copy=True, memory_format=torch.contiguous_format
+    """Network input (B, C, S, S) on the device, of pictures 0..255; channels last."""
+    pictures = images.to(device, non_blocking=True)
+    varied = varied.to(device)
+    out = torch.empty(
+        pictures.shape,
+        dtype=torch.float32,
+        device=device,
+        memory_format=torch.channels_last,
     )
+    for some in _slices(pictures):
+        out[some] = _normalised(pictures[some], normalisation, varied.of(some))
+    return out
+
+
+def _slices(pictures: Tensor) -> list[slice]:
+    """On a CPU as many at a time as its cache holds: going to memory costs more than computing."""
+    count = len(pictures)
+    step = count if pictures.is_cuda else max(1, CACHED_VALUES // max(1, pictures[:1].numel()))
+    return [slice(start, start + step) for start in range(0, count, step)]
+
+
+def _normalised(pictures: Tensor, normalisation: Normalisation, varied: Jitter) -> Tensor:
+    """Works on planes, in place."""
+    pixels = pictures.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
     if varied.brightness is not None:
-        pixels.mul_(varied.brightness.to(device, non_blocking=True)).clamp_(max=WHITE)
+        pixels.mul_(varied.brightness).clamp_(max=WHITE)
     if varied.saturation is not None and pixels.shape[1] == len(GREY_WEIGHTS):
-        pixels = _saturated(pixels, varied.saturation.to(device, non_blocking=True))
-    scale, offset = _constants(normalisation, device)
-    return pixels.mul_(scale).sub_(offset).contiguous(memory_format=torch.channels_last)
+        pixels = _saturated(pixels, varied.saturation)
+    scale, offset = _constants(normalisation, pictures.device)
+    return pixels.mul_(scale).sub_(offset)
 
 
 def _saturated(pixels: Tensor, factor: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,6 +24,7 @@ SHIFT_FRACTION = 8  # a padded crop shifts by up to an eighth of the side
 SHIFT = slice(crops.NUM_DRAWS, crops.NUM_DRAWS + 2)
 FLIP, BRIGHTNESS, SATURATION, POLICY = (crops.NUM_DRAWS + 2 + offset for offset in range(4))
 NUM_DRAWS = POLICY + 1
+FEW_VALUES = 10_000  # of a picture that is sooner copied than spoken to
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,7 @@ class TrainTransform:
         if self.spec.crop == "padded":
             images = shift(images, draws[:, SHIFT])
         if self.spec.horizontal_flip:
-            mirrored = torch.from_numpy(draws[:, FLIP] < 0.5)
-            images[mirrored] = images[mirrored].flip(3)
+            images = _mirrored(images, draws[:, FLIP] < 0.5)
         if self.policy is not None:
             images = policies.apply(self.policy, images, draws[:, POLICY])
         return images
@@ -63,6 +64,15 @@ class TrainTransform:
 
     def _draws(self, part: Part, positions: Indices, epoch: int) -> Draws:
         return uniforms(self.seed, epoch, part.indices[positions], NUM_DRAWS)
+
+
+def _mirrored(images: Tensor, chosen: NDArray[np.bool_]) -> Tensor:
+    """One by one if they are large: an index over the batch would copy it twice."""
+    if images[0].numel() < FEW_VALUES:
+        return torch.where(torch.from_numpy(chosen)[:, None, None, None], images.flip(3), images)
+    for row in np.flatnonzero(chosen).tolist():
+        images[row] = images[row].flip(2)
+    return images
 
 
 def shift(images: Tensor, draws: Draws) -> Tensor:

@@ -1,5 +1,7 @@
 """Which rank takes which picture: together all of them, none twice."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -38,9 +40,7 @@ def test_a_picture_has_the_same_neighbour_on_any_rank(count: int) -> None:
 
     for number in range(count):
         taken = batches(Rank(number, count), with_neighbour=True)[0].tolist()
-        assert {own: expected[own] for own in taken[:-1]} == dict(
-            zip(taken[:-1], taken[1:], strict=True)
-        )
+        assert {own: expected[own] for own in taken[:-1]} == dict(pairwise(taken))
 
 
 def test_ranks_that_cannot_share_equally_are_refused() -> None:

@@ -61,6 +61,16 @@ def test_some_pictures_are_mirrored_and_the_others_are_not() -> None:
     assert any(mirrored)
 
 
+def test_large_pictures_are_mirrored_like_small_ones() -> None:
+    pixels = PIXELS.repeat(1, 1, 4, 4)
+    part = Part(MemoryImages(pixels), np.arange(6), np.zeros(6, np.int64))
+    data = DataSpec(dataset="digits", crop="none", horizontal_flip=True)
+
+    images = TrainTransform(data, 64, seed=5).load(part, np.arange(6), 0)
+
+    assert torch.equal(images[:, :, :16, :16].float(), load(horizontal_flip=True))
+
+
 def test_a_shift_moves_by_at_most_an_eighth_and_fills_with_black() -> None:
     images = torch.arange(1, 257, dtype=torch.float32).reshape(1, 1, 16, 16)
     corners = np.array([[0.0, 0.0], [0.5, 0.5], [0.999, 0.999]])
