@@ -15,7 +15,7 @@ from tests.netaug_core.ranks import Ranks
 
 # Sums over 30 + 30 images round otherwise than over 60, in float64; weights are of the order of 1.
 TOLERANCE = 1e-5
-STEPS = 4
+STEPS = 3
 
 
 def document(augment: dict[str, Any] | None, **training: object) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def assert_close(found: shared_training.Weights, expected: shared_training.Weigh
         ({"distill": 1.0}, {}),
         ({"project_gradient": True}, {}),
         ({"project_gradient": True, "distill": 1.0}, {}),
-        ({"input_scale": 0.5}, {"ema_decay": 0.9}),
+        ({"input_scale": 0.75}, {"ema_decay": 0.9}),
     ],
     ids=str,
 )
@@ -117,7 +117,7 @@ def test_devices_draw_different_nets_if_asked_to(two_ranks: Ranks) -> None:
     assert sum(ours != theirs for ours, theirs in zip(first, second, strict=True)) >= 4
 
 
-@pytest.mark.parametrize("interrupted_at", [0, 1, 3])
+@pytest.mark.parametrize("interrupted_at", [0, 1, 2])
 def test_three_devices_resume_at_any_step_with_the_same_bits(
     three_ranks: Ranks, interrupted_at: int
 ) -> None:
