@@ -1,14 +1,15 @@
 """Which GPUs this worker may use. Asks the driver's tool, so that nobody loads torch for it."""
 
+import os
 import shutil
 import subprocess
 
 ASK_SECONDS = 10.0
-MOST_PER_WORKER = 1  # one trainer on one device; a server with more GPUs runs more workers
+VISIBLE = "CUDA_VISIBLE_DEVICES"  # torch obeys it, the driver's tool does not
 
 
 def gpu_names() -> list[str]:
-    """The names of the GPUs that the driver shows to this process; none without a driver."""
+    """The names of the GPUs that a trainer of this process will see; none without a driver."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
@@ -20,4 +21,24 @@ def gpu_names() -> list[str]:
         check=False,
     )
     names = [line.strip() for line in answer.stdout.splitlines() if line.strip()]
-    return names if answer.returncode == 0 else []
+    return visible(names, os.environ.get(VISIBLE)) if answer.returncode == 0 else []
+
+
+def visible(names: list[str], choice: str | None) -> list[str]:
+    """Those of a machine's GPUs that CUDA_VISIBLE_DEVICES leaves.
+
+    Args:
+        names: of all, in the driver's order.
+        choice: the variable: numbers, or ids such as `GPU-3f...`; None if it is not set.
+    """
+    if choice is None:
+        return names
+    chosen = []
+    for entry in filter(None, map(str.strip, choice.split(","))):
+        if not entry.lstrip("-").isdecimal():
+            chosen.append(names[0])  # an id: it is one of them
+        elif 0 <= int(entry) < len(names):
+            chosen.append(names[int(entry)])
+        else:
+            break  # as CUDA does: what follows a wrong number is not seen either
+    return chosen

@@ -126,6 +126,7 @@ class Attempt:
             self._work,
             settings,
             program=self._platform.trainer,
+            gpus=self._spec.resources.gpus,
             resume=resume,
             alive_until=self._lease.alive_until,
         )

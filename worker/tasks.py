@@ -15,7 +15,7 @@ from jobs.settings import settings
 from jobs.storage import Storage
 from worker import staging, supervisor
 from worker.app import DOORBELL, app
-from worker.devices import MOST_PER_WORKER, gpu_names
+from worker.devices import gpu_names
 from worker.supervisor import Platform
 from worker.trainer_process import boottime
 
@@ -31,8 +31,8 @@ class Presence:
 
     def __init__(self, platform: Platform) -> None:
         self.name = f"worker-{secrets.token_hex(NAME_BYTES)}"
-        self._names = gpu_names()
-        self.gpus = min(len(self._names), MOST_PER_WORKER)
+        self._names = [] if platform.settings.device == "cpu" else gpu_names()
+        self.gpus = len(self._names)
         self.busy = threading.Event()
         self._platform = platform
         self._left = threading.Event()
@@ -63,7 +63,7 @@ class Presence:
         facts = {
             "host": socket.gethostname(),
             "gpus": self.gpus,
-            "devices": self._names[: self.gpus],
+            "devices": self._names,
             "busy": self.busy.is_set(),
             "draining": self._platform.draining.is_set(),
         }

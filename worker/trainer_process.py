@@ -75,11 +75,12 @@ class TrainerProcess:
         settings: Settings,
         *,
         program: tuple[str, ...] = TRAINER,
+        gpus: int | None = None,
         resume: Path | None,
         alive_until: float,
     ) -> None:
         events_read, events_write = os.pipe()
-        command = [*program, *_arguments(work, settings, resume, events_write)]
+        command = [*program, *_arguments(work, settings, resume, events_write), *_devices(gpus)]
         try:
             self._guard = subprocess.Popen(  # noqa: S603  # our own command line
                 [sys.executable, "-I", "-S", str(GUARD), str(alive_until), "--", *command],
@@ -166,6 +167,13 @@ def _arguments(work: WorkDir, settings: Settings, resume: Path | None, events_fd
     if resume is not None:
         arguments += ["--resume", str(resume)]
     return arguments
+
+
+def _devices(gpus: int | None) -> list[str]:
+    """Later options win over the worker's own."""
+    if gpus == 0:
+        return ["--device", "cpu"]
+    return [] if gpus is None or gpus == 1 else ["--devices", str(gpus)]
 
 
 def _environment(work: WorkDir) -> dict[str, str]:

@@ -83,10 +83,10 @@ class Bench:
             admitted = admission.admit(connection, spec, (), tenant=TENANT)
             return submission.submit(connection, spec, admitted, tenant=TENANT).job.id
 
-    def claim(self) -> Claim:
+    def claim(self, *, gpus: int = 0) -> Claim:
         with db.writing(self.engine) as connection:
             claim = lifecycle.claim(
-                connection, worker="bench", gpus=0, lease_seconds=self.settings.lease_seconds
+                connection, worker="bench", gpus=gpus, lease_seconds=self.settings.lease_seconds
             )
         assert claim is not None
         return claim

@@ -7,7 +7,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from jobs import db, endings, queries, wishes
+from jobs import db, endings, processes, queries, wishes
 from jobs.states import AttemptOutcome, EventType, JobStatus
 from jobs.tables import jobs
 from netaug_core.errors import FailureClass
@@ -45,6 +45,37 @@ def test_a_real_training_succeeds_and_every_artifact_has_its_digest(bench: Bench
         )
     assert len(points) == 3
     assert list(bench.settings.work_dir.glob("job_*")) == []
+
+
+def submit_for_two_gpus(bench: Bench) -> str:
+    bench.write(processes.report, processes.WORKER, "large", {"gpus": 2})
+    return bench.submit(tiny_spec(gpus=2))
+
+
+def test_a_job_of_two_devices_trains_on_both(bench: Bench) -> None:
+    bench.settings.device = "cpu"  # two processes, as on two GPUs
+    job_id = submit_for_two_gpus(bench)
+
+    bench.run(bench.claim(gpus=2))
+
+    job = bench.job(job_id)
+    assert (job.status, job.failure_message) == (JobStatus.SUCCEEDED, None)
+    with db.reading(bench.engine) as connection:
+        [attempt] = queries.list_attempts(connection, job_id)
+    assert attempt.environment is not None
+    assert attempt.environment["num_devices"] == 2
+
+
+def test_cancel_ends_all_devices(bench: Bench) -> None:
+    bench.settings.device = "cpu"
+    job_id = submit_for_two_gpus(bench)
+    claim = bench.claim(gpus=2)
+    bench.write(wishes.cancel, TENANT, job_id)
+
+    bench.run(claim)
+
+    assert bench.job(job_id).status is JobStatus.CANCELLED
+    assert not [p for p in psutil.process_iter(["cmdline"]) if job_id in str(p.info["cmdline"])]
 
 
 def test_a_trainer_that_says_it_failed_fails_its_job_with_that_class(bench: Bench) -> None:
