@@ -14,7 +14,7 @@ import torch
 from netaug_core.errors import FailureClass
 from netaug_core.events import CheckpointWritten, Failed, Finished, Left, Started
 from netaug_core.training import checkpoint
-from tests.netaug_core import runs
+from tests.netaug_core import runs, shapes
 
 pytestmark = pytest.mark.slow
 TWO = ("--devices", "2", "--device", "cpu")
@@ -182,6 +182,21 @@ def test_a_diverged_run_is_told_once(tmp_path: Path) -> None:
 
     assert process.wait()[0] == 66
     assert [e.failure for e in events if isinstance(e, Failed)] == [FailureClass.DIVERGED]
+
+
+def test_what_one_device_cannot_read_is_told_though_the_other_only_lost_it(tmp_path: Path) -> None:
+    shapes.write_folder(tmp_path / "data" / "stripes")
+    broken = tmp_path / "data" / "stripes" / "train" / "down" / "7.png"
+    broken.write_bytes(b"no picture")
+    spec = shapes.make_spec().model_dump(mode="json")
+
+    process = start(tmp_path, spec, "--data", str(tmp_path / "data"))
+    events = process.rest()
+
+    assert process.wait()[0] == 65
+    [failed] = [event for event in events if isinstance(event, Failed)]
+    assert failed.failure is FailureClass.BAD_DATA
+    assert str(broken) in failed.message
 
 
 def members(launcher: int) -> list[int]:
