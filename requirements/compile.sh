@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 compile() {  # output, then extras
   local output=$1; shift
-  uv pip compile ../pyproject.toml "${@/#/--extra=}" --universal --python-version 3.11 --generate-hashes \
+  uv pip compile ../pyproject.toml "${@/#/--extra=}" --universal --python-version 3.11 --generate-hashes --no-strip-extras \
     --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet \
     --constraint constraints.txt --output-file "$output"
 }
