@@ -92,6 +92,14 @@ DATASET = {
     "num_train": 1437,
     "num_test": 360,
 }
+PRESET = {
+    "name": "transfer/pets/mcunet",
+    "model": "mcunet",
+    "dataset": "pets",
+    "description": "fine-tune trained weights, new head, dropout 0.6; 176 pixels, 55 epochs, "
+    "batch 256, rate 0.04",
+}
+PRESET_SPEC = {"name": "transfer-pets-mcunet", "preset": "transfer/pets/mcunet"}
 KEY_VIEW = {
     "id": KEY,
     "name": "laptop",
@@ -117,6 +125,8 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("list_artifacts", "200"): {"job_id": JOB, "items": [FILE]},
     ("list_datasets", "200"): {"items": [DATASET]},
     ("get_dataset", "200"): DATASET,
+    ("list_presets", "200"): {"items": [PRESET]},
+    ("get_preset", "200"): PRESET | {"needs": ["pretrained.weights"], "spec": PRESET_SPEC},
     ("create_key", "201"): KEY_VIEW | {"secret": "nak_..."},
     ("list_keys", "200"): {"items": [KEY_VIEW]},
     ("get_spec_schema", "200"): {"title": "JobSpec", "type": "object"},

@@ -17,7 +17,18 @@ from api.auth import BEARER, KeyRing
 from api.context import Context
 from api.gateway import Gateway
 from api.problems import Problem
-from api.routes import artifacts, datasets, events, jobs, keys, logs, metrics, service, spec
+from api.routes import (
+    artifacts,
+    datasets,
+    events,
+    jobs,
+    keys,
+    logs,
+    metrics,
+    presets,
+    service,
+    spec,
+)
 from api.schemas import KeyRequest
 from api.streams import Hub
 from api.telemetry import Telemetry
@@ -30,7 +41,7 @@ DESCRIPTION = (
     "Train tiny vision models with Network Augmentation. Send `Authorization: Bearer nak_...`. "
     "Errors are problem details (RFC 9457)."
 )
-NOUNS = (jobs, events, metrics, logs, artifacts, datasets, keys, spec)
+NOUNS = (jobs, events, metrics, logs, artifacts, datasets, presets, keys, spec)
 DECLARED = (JobSpec, KeyRequest, Problem)  # parsed from raw bytes, or answered by handlers
 
 

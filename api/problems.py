@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from jobs import errors as domain
 from netaug_core.datasets import UnknownDataset
+from netaug_core.preset_catalogue import UnknownPreset
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -76,6 +77,7 @@ DOMAIN: dict[type[Exception], Kind] = {
     domain.ArtifactNotFound: Kind(slug="artifact-not-found", status=404, title="No such artifact"),
     domain.KeyNotFound: Kind(slug="key-not-found", status=404, title="No such API key"),
     UnknownDataset: Kind(slug="dataset-not-found", status=404, title="No such dataset"),
+    UnknownPreset: Kind(slug="preset-not-found", status=404, title="No such preset"),
     domain.IllegalStateChange: Kind(
         slug="illegal-state-change", status=409, title="The job's state does not allow this"
     ),

@@ -11,6 +11,7 @@ from jobs.records import ApiKey, Artifact, Attempt, Event, ListedJob, MetricPoin
 from jobs.states import AttemptOutcome, EventType, JobStatus
 from netaug_core.datasets import DatasetInfo
 from netaug_core.errors import FailureClass
+from netaug_core.preset_catalogue import Preset, PresetInfo
 
 
 class CostView(BaseModel):
@@ -186,6 +187,34 @@ class DatasetView(BaseModel):
 
 class DatasetList(BaseModel):
     items: list[DatasetView]
+
+
+class PresetSummary(BaseModel):
+    """A named recipe in a list."""
+
+    name: str
+    model: str
+    dataset: str
+    description: str
+
+    @classmethod
+    def of(cls, preset: PresetInfo) -> Self:
+        return cls(**vars(preset))
+
+
+class PresetList(BaseModel):
+    items: list[PresetSummary]
+
+
+class PresetView(PresetSummary):
+    """A named recipe, whole."""
+
+    needs: list[str] = Field(description="Fields to add to `spec` before it can be submitted.")
+    spec: dict[str, Any] = Field(description="A job's spec with every default filled in.")
+
+    @classmethod
+    def whole(cls, preset: Preset) -> Self:
+        return cls(**vars(preset))
 
 
 class KeyRequest(BaseModel):

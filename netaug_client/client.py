@@ -7,7 +7,15 @@ from typing import Self
 from netaug_client import config
 from netaug_client.connection import Connection, part
 from netaug_client.jobs import Jobs
-from netaug_client.models import ApiKey, Dataset, DatasetList, KeyList
+from netaug_client.models import (
+    ApiKey,
+    Dataset,
+    DatasetList,
+    KeyList,
+    Preset,
+    PresetList,
+    PresetSummary,
+)
 
 
 class Datasets:
@@ -23,6 +31,21 @@ class Datasets:
     def get(self, name: str) -> Dataset:
         answer = self._connection.get(f"/v1/datasets/{part(name)}")
         return Dataset.model_validate_json(answer.content)
+
+
+class Presets:
+    """Named recipes that a spec can build on, as the server has them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> tuple[PresetSummary, ...]:
+        answer = self._connection.get("/v1/presets")
+        return PresetList.model_validate_json(answer.content).items
+
+    def get(self, name: str) -> Preset:
+        answer = self._connection.get(f"/v1/presets/{part(name)}")
+        return Preset.model_validate_json(answer.content)
 
 
 class Keys:
@@ -61,6 +84,7 @@ class Client:
         self.connection = Connection(server.url, server.api_key)
         self.jobs = Jobs(self.connection)
         self.datasets = Datasets(self.connection)
+        self.presets = Presets(self.connection)
         self.keys = Keys(self.connection)
 
     def close(self) -> None:

@@ -31,6 +31,10 @@ class NotConfigured(NetaugError):
     """No server address or API key is known."""
 
 
+class NoSuchPreset(NetaugError):
+    """This program knows no preset of that name."""
+
+
 class ServerUnreachable(NetaugError):
     """The server does not answer."""
 

@@ -150,6 +150,24 @@ class DatasetList(Answer):
     items: tuple[Dataset, ...]
 
 
+class PresetSummary(Answer):
+    name: str
+    model: str
+    dataset: str
+    description: str
+
+
+class PresetList(Answer):
+    items: tuple[PresetSummary, ...]
+
+
+class Preset(PresetSummary):
+    """A named recipe; `needs` are the fields that `spec` lacks."""
+
+    needs: tuple[str, ...]
+    spec: dict[str, Any]
+
+
 class ApiKey(Answer):
     id: str
     name: str

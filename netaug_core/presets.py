@@ -5,6 +5,7 @@
 Source: the reference code's configuration files; what it tuned, it tuned on the evaluated images.
 """
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -148,10 +149,24 @@ def fill_in(document: object) -> object:
     if name not in PRESETS:
         raise PydanticCustomError(
             "unknown_preset",
-            "preset: there is no preset {name}; choose one of {choices}",
-            {"name": name[:100], "choices": ", ".join(sorted(PRESETS))},
+            "preset: there is no preset {name}, the most similar is {nearest}; "
+            "`netaug presets list` shows all",
+            {"name": name[:100], "nearest": nearest(name)},
         )
     return merge(PRESETS[name], document)
+
+
+def nearest(name: str) -> str:
+    """The preset most similar to a wrong name: by whole parts of it, then by letters."""
+    name = name[:100]  # comparing letters takes quadratic time
+    parts = set(name.split("/"))
+    letters = difflib.SequenceMatcher(b=name)
+
+    def similarity(preset: str) -> tuple[int, float]:
+        letters.set_seq1(preset)
+        return len(parts.intersection(preset.split("/"))), letters.ratio()
+
+    return max(sorted(PRESETS), key=similarity)
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Document:

@@ -2,7 +2,14 @@
 
 import enum
 
-from netaug_client.errors import Invalid, NetaugError, NotAllowed, NotFound, WaitTimedOut
+from netaug_client.errors import (
+    Invalid,
+    NetaugError,
+    NoSuchPreset,
+    NotAllowed,
+    NotFound,
+    WaitTimedOut,
+)
 
 
 class ExitCode(enum.IntEnum):
@@ -19,6 +26,7 @@ class ExitCode(enum.IntEnum):
 
 BY_ERROR: tuple[tuple[type[NetaugError], ExitCode], ...] = (
     (NotFound, ExitCode.NOT_FOUND),
+    (NoSuchPreset, ExitCode.NOT_FOUND),
     (NotAllowed, ExitCode.NOT_ALLOWED),
     (Invalid, ExitCode.USAGE),
     (WaitTimedOut, ExitCode.TIMED_OUT),

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from netaug_client.cli import datasets, jobs, keys, studies, up
+from netaug_client.cli import datasets, jobs, keys, presets, studies, up
 from netaug_client.cli.exits import ExitCode, code_of
 from netaug_client.errors import NetaugError
 
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(studies.app, name="study")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(presets.app, name="presets")
 app.add_typer(keys.app, name="keys")
 app.command("up")(up.up)
 
