@@ -14,6 +14,7 @@ from types import FrameType
 
 from pydantic import ValidationError
 
+from netaug_core.cores import usable_cores
 from netaug_core.errors import EXIT_LEFT, FailureClass
 from netaug_core.events import MAX_LINE_BYTES, Failed, parse_line
 from netaug_core.training.reporting import Reporter
@@ -72,7 +73,7 @@ class Shares:
     num_loader_workers: int
 
     def arguments(self, num_devices: int) -> list[str]:
-        threads = (self.num_threads or os.cpu_count() or 1) // num_devices
+        threads = (self.num_threads or usable_cores()) // num_devices
         workers = -(-self.num_loader_workers // num_devices)  # rounded up: some for each
         return ["--threads", str(max(1, threads)), "--loader-workers", str(workers)]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from jobs.settings import Settings
+from netaug_core.cores import usable_cores
 
 GUARD = Path(__file__).parent / "guard.py"
 SPEC_FILE = "spec.json"
@@ -156,7 +157,7 @@ def boottime() -> float:
 
 
 def _arguments(work: WorkDir, settings: Settings, resume: Path | None, events_fd: int) -> list[str]:
-    threads = settings.trainer_threads or os.cpu_count() or 1
+    threads = settings.trainer_threads or usable_cores()
     arguments = [str(work.spec), "--out", str(work.output), "--control", str(work.control)]
     arguments += ["--events-fd", str(events_fd), "--device", settings.device]
     arguments += ["--threads", str(threads), "--loader-workers", str(settings.loader_workers)]
