@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from netaug_core import rendezvous
+from netaug_core.documents import sentences
 from netaug_core.errors import (
     EXIT_LEFT,
     BadSpec,
@@ -32,6 +33,7 @@ from netaug_core.training.reporting import (
 EXIT_BUG = 1
 EXIT_NO_SUPERVISOR = 70  # EX_SOFTWARE: nobody reads the events any more
 MAX_MESSAGE = 4000
+LEFT_OUT = "\n  and {:,} lines more: the log has all"
 # What torch says when the machine's own memory is at an end; it is a plain RuntimeError.
 CPU_OUT_OF_MEMORY = "can't allocate memory"
 
@@ -130,10 +132,7 @@ def read_spec(path: Path) -> JobSpec:
     except OSError as error:
         raise BadSpec(f"cannot read the spec {path}: {error.strerror}") from error
     except ValidationError as error:
-        fields = (
-            f"{'.'.join(map(str, one['loc'])) or 'spec'}: {one['msg']}" for one in error.errors()
-        )
-        raise BadSpec("; ".join(fields)) from error
+        raise BadSpec("; ".join(sentences(error))) from error
     except ValueError as error:
         raise BadSpec(f"{path}: {error}") from error
 
@@ -142,6 +141,8 @@ def _report_failure(error: Exception, reporter: Reporter) -> int:
     failed, code = classify(error)
     if not isinstance(error, CoreError):
         traceback.print_exc()
+    elif len(str(error)) > MAX_MESSAGE:
+        sys.stderr.write(f"{error}\n")  # whole, for the log: the event's message is cut
     try:
         reporter.emit(failed)
     except BrokenPipeError:
@@ -158,9 +159,19 @@ def classify(error: Exception) -> tuple[Failed, int]:
         )
         error = OutOfMemory(message)
     if isinstance(error, CoreError):
-        return Failed(failure=error.failure, message=message[:MAX_MESSAGE]), error.exit_code
+        return Failed(failure=error.failure, message=_cut(message)), error.exit_code
     text = f"{type(error).__name__}: {message}"[:MAX_MESSAGE]
     return Failed(failure=FailureClass.INFRA_LOST, message=text), EXIT_BUG
+
+
+def _cut(message: str) -> str:
+    """What an event may hold of a message: whole lines, and how many are left out."""
+    if len(message) <= MAX_MESSAGE:
+        return message
+    kept = message[: MAX_MESSAGE - len(LEFT_OUT)].rpartition("\n")[0]
+    if not kept:
+        return message[:MAX_MESSAGE]
+    return kept + LEFT_OUT.format(message.count("\n") - kept.count("\n"))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

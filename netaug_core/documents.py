@@ -1,7 +1,7 @@
 """Files written by people: YAML or JSON in, and sentences about what is wrong in them out."""
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -28,12 +28,14 @@ def load_document(text: str) -> object:
 
 
 def sentences(error: ValidationError) -> list[str]:
-    """One line a wrong field: its path, what is wrong, and the value."""
+    """One line a wrong field: its path, what is wrong, and the value; a section is not shown."""
     lines = []
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"])
-        shown = "" if item["type"] == "missing" else f"; got {item['input']!r:.100}"
-        lines.append(f"{name}: {item['msg']}{shown}" if name else f"{item['msg']}{shown}")
+        is_section = isinstance(item["input"], Mapping)
+        shown = "" if item["type"] == "missing" or is_section else f"; got {item['input']!r:.100}"
+        message = item["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}: {message}{shown}" if name else f"{message}{shown}")
     return lines
 
 

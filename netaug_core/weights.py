@@ -33,8 +33,8 @@ class Preprocessing(BaseModel):
 
     input_size: int = Field(ge=1, le=4096)
     channels: int = Field(ge=1, le=16)
-    mean: tuple[float, ...]
-    std: tuple[Annotated[float, Field(gt=0.0)], ...]
+    mean: tuple[Annotated[float, Field(allow_inf_nan=False)], ...]
+    std: tuple[Annotated[float, Field(gt=0.0, allow_inf_nan=False)], ...]
 
     @model_validator(mode="after")
     def _one_of_each_a_channel(self) -> Self:

@@ -1,19 +1,48 @@
 """The `training` section: how the weights are found, and what they start from."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from netaug_core.datasets import MAX_NAME_LENGTH, NAME_PATTERN
 from netaug_core.sections.fields import Count, Fraction, Number, Probability, Section
 
+_REFERENCE = re.compile(rf"job_[0-9a-z-]{{1,60}}|{NAME_PATTERN.pattern}\.safetensors")
+_PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".tar")
+
+
+def _names_weights(reference: str) -> str:
+    if _REFERENCE.fullmatch(reference) is not None and len(reference) <= MAX_NAME_LENGTH:
+        return reference
+    if reference.lower().endswith(_PICKLE_SUFFIXES):
+        raise PydanticCustomError(
+            "pickled_weights",
+            "a {suffix} file is a pickle, which can run any program when it is opened, so none is "
+            "read; save its tensors with safetensors.torch.save_file and name that .safetensors "
+            "file below a data root, or give a finished job's id (job_...)",
+            {"suffix": f".{reference.rpartition('.')[2]}"},
+        )
+    raise PydanticCustomError(
+        "no_weights_reference",
+        "give a finished job's id (job_...), or the path of a .safetensors file below a data root, "
+        "for example imagenet/model.safetensors: at most {most} letters, digits, dots, dashes and "
+        "underscores, no part that starts with a dot",
+        {"most": MAX_NAME_LENGTH},
+    )
+
+
 # A finished job's id, or a .safetensors file below a data root.
 Weights = Annotated[
     str,
-    StringConstraints(
-        pattern=rf"^(job_[0-9a-z-]{{1,60}}|{NAME_PATTERN.pattern}\.safetensors)$",
-        max_length=MAX_NAME_LENGTH,
+    AfterValidator(_names_weights),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^({_REFERENCE.pattern})$",
+            "maxLength": MAX_NAME_LENGTH,
+        }
     ),
 ]
 WEIGHTS_DESCRIPTION = (

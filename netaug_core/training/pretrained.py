@@ -15,7 +15,7 @@ from netaug_core.weights import WeightsFile
 HEAD = "classifier."
 STEM = "stem.conv.weight"
 VARIANCE = ".running_var"
-SHOWN_MISFITS = 20
+SHOWN_NAMES = 20
 
 
 def load_into(
@@ -57,9 +57,9 @@ def check_finite(file: WeightsFile, tensors: Mapping[str, Tensor]) -> None:
     """Raise BadSpec if a tensor of the file cannot be part of a sound network."""
     bad = [name for name, tensor in tensors.items() if not _is_sound(name, tensor)]
     if bad:
-        more = f" and {len(bad) - SHOWN_MISFITS} more" if len(bad) > SHOWN_MISFITS else ""
+        more = f" and {len(bad) - SHOWN_NAMES} more" if len(bad) > SHOWN_NAMES else ""
         raise file.wrong(
-            f"holds NaN, infinity or a negative variance in {', '.join(bad[:SHOWN_MISFITS])}"
+            f"holds NaN, infinity or a negative variance in {', '.join(bad[:SHOWN_NAMES])}"
             f"{more}; take the weights of a training that did not diverge"
         )
 
@@ -133,12 +133,10 @@ def _check_tensors(
     misfits = list(_misfits(wanted, file, skip_head=pretrained.head == "new"))
     if not misfits:
         return
-    shown = "".join(f"\n  {misfit}" for misfit in misfits[:SHOWN_MISFITS])
-    more = len(misfits) - SHOWN_MISFITS
-    rest = f"\n  and {more} more" if more > 0 else ""
+    listed = "".join(f"\n  {misfit}" for misfit in misfits)
     raise file.wrong(
-        f"does not fit this network; use the model section that it was trained with. "
-        f"{len(misfits)} tensors differ:{shown}{rest}"
+        "does not fit this network; use the model section that it was trained with. "
+        f"{len(misfits)} tensors differ:{listed}"
     )
 
 

@@ -1,7 +1,7 @@
 """Files written by people: what is accepted, and what is said about a mistake."""
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
 from netaug_core.documents import load_document, sentences
 
@@ -48,3 +48,17 @@ def test_each_wrong_field_is_a_line_with_its_value() -> None:
     assert missing == "base: Field required"
     assert wrong.startswith("factor: ")
     assert wrong.endswith("got 'wide'")
+
+
+def test_a_wrong_section_is_not_shown_whole() -> None:
+    class Job(BaseModel):
+        widths: Widths
+
+        @model_validator(mode="after")
+        def _never(self) -> "Job":
+            raise ValueError("base is too small")
+
+    with pytest.raises(ValidationError) as caught:
+        Job.model_validate({"widths": {"base": 1}})
+
+    assert sentences(caught.value) == ["base is too small"]

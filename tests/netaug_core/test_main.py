@@ -46,6 +46,7 @@ def test_a_bad_spec_names_each_wrong_field(tmp_path: Path) -> None:
     assert (code, failed.failure) == (64, FailureClass.USER_ERROR)
     assert "model.name: there is no such model" in failed.message
     assert "training.epochs:" in failed.message
+    assert failed.message.endswith("; got 0")
 
 
 def test_text_that_is_no_document_is_a_bad_spec(tmp_path: Path) -> None:
@@ -121,6 +122,18 @@ def test_a_very_long_message_is_cut_to_what_an_event_may_hold() -> None:
     failed, _ = classify(BadData("x" * 10_000))
 
     assert len(failed.message) == 4000
+
+
+def test_of_a_long_list_an_event_holds_whole_lines_and_the_log_all() -> None:
+    lines = [f"  tensor {number}: 1 x 2 in the file" for number in range(500)]
+    message = "\n".join(["500 tensors differ:", *lines])
+
+    failed, _ = classify(BadSpec(message))
+
+    *shown, last = failed.message.splitlines()
+    assert len(failed.message) <= 4000
+    assert shown == message.splitlines()[: len(shown)]
+    assert last == f"  and {501 - len(shown)} lines more: the log has all"
 
 
 def test_a_bug_is_a_lost_run_with_its_type() -> None:

@@ -5,9 +5,11 @@ import pickle
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from netaug_core import safetensors_header, weights
+from netaug_core.documents import sentences
 from netaug_core.errors import BadSpec
 from netaug_core.export import names
 from netaug_core.sections.training import DistillationSpec, PretrainedSpec
@@ -113,10 +115,51 @@ def test_damaged_metadata_is_told(tmp_path: Path, key: str) -> None:
         _ = (file.class_names, file.preprocessing)
 
 
-@pytest.mark.parametrize("reference", ["model.pt", "a/model.pth", "../x.safetensors", "/x"])
-def test_a_spec_takes_no_pickle_and_no_path_upwards(reference: str) -> None:
-    with pytest.raises(ValidationError, match="weights"):
+@pytest.mark.parametrize("number", ["NaN", "Infinity"])
+def test_preprocessing_that_makes_no_picture_is_told(tmp_path: Path, number: str) -> None:
+    preprocessing = f'{{"input_size": 28, "channels": 1, "mean": [{number}], "std": [1.0]}}'
+    content = safetensors({"__metadata__": {"preprocessing": preprocessing}})
+    (tmp_path / "model.safetensors").write_bytes(content)
+
+    with pytest.raises(BadSpec, match="has damaged metadata: preprocessing"):
+        _ = find(tmp_path).preprocessing
+
+
+@pytest.mark.parametrize("reference", ["model.pt", "a/model.PTH", "x.ckpt", "x.bin", "../x.pkl"])
+def test_a_spec_takes_no_pickle_and_says_what_to_do_instead(reference: str) -> None:
+    suffix = f".{reference.rpartition('.')[2]}"
+
+    for section, field in ((PretrainedSpec, "weights"), (DistillationSpec, "teacher")):
+        with pytest.raises(ValidationError) as refused:
+            section.model_validate({field: reference})
+        (sentence,) = sentences(refused.value)
+        assert sentence.startswith(f"{field}: a {suffix} file is a pickle, which can run any prog")
+        assert "safetensors.torch.save_file" in sentence
+        assert sentence.endswith(f"; got {reference!r}")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        *("../x.safetensors", "/x.safetensors", ".x.safetensors", "a//x.safetensors", "x.onnx"),
+        *("x.safetensors\n", "job_", "job_A", "JOB_1", "", "x" * 190 + ".safetensors"),
+    ],
+)
+def test_a_spec_takes_a_jobs_id_or_a_file_below_a_data_root_alone(reference: str) -> None:
+    schema = Draft202012Validator(PretrainedSpec.model_json_schema())
+
+    with pytest.raises(ValidationError, match=r"give a finished job's id \(job_...\), or the path"):
         PretrainedSpec(weights=reference)
+
+    assert not schema.is_valid({"weights": reference}) or reference.endswith("\n")
+
+
+@pytest.mark.parametrize("reference", ["job_0199f1e6", "x.safetensors", "a-b/c_d/x.y.safetensors"])
+def test_a_reference_that_is_taken_fits_the_schema(reference: str) -> None:
+    schema = Draft202012Validator(PretrainedSpec.model_json_schema())
+
+    assert PretrainedSpec(weights=reference).weights == reference
+    assert schema.is_valid({"weights": reference})
 
 
 def test_the_model_file_has_one_name() -> None:
