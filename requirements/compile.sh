@@ -12,7 +12,7 @@ compile() {  # output, then extras
     --constraint constraints.txt --output-file "$output"
 }
 compile dev.txt client service trainer study dev
-grep -oE '^[a-z0-9-]+==[^ ;]+( ;[^\\]*)?' dev.txt | sed 's/ *$//' > pinned.tmp
+grep -oE '^[a-z0-9-]+(\[[^]]*\])?==[^ ;]+( ;[^\\]*)?' dev.txt | sed 's/\[[^]]*\]//; s/ *$//' > pinned.tmp  # constraints name no extras
 cp constraints.txt constraints.tmp
 cat pinned.tmp >> constraints.txt
 compile service.txt client service
