@@ -116,8 +116,10 @@ def as_markdown(card: dict[str, Any]) -> str:
 def _summary(card: dict[str, Any]) -> str:
     model, scores = card["spec"]["model"], card["scores"]
     how = "with Network Augmentation (NetAug)" if card["method"] == "netaug" else "plainly"
+    is_own = model["network"] is not None
+    net = "A network of your own" if is_own else f"{model['name']} of width {model['width']}"
     return (
-        f"{model['name']} of width {model['width']}, trained {how} on {card['dataset']['name']}. "
+        f"{net}, trained {how} on {card['dataset']['name']}. "
         f"Test top-1 {scores['test_accuracy']:.2%} (loss {scores['test_loss']:.4f}); "
         f"validation top-1 {scores['validation_accuracy']:.2%} at epoch "
         f"{card['training']['best_epoch']}, the best one. "
