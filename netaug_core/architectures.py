@@ -1,5 +1,7 @@
 """A network as data, torch-free: a table of layers and blocks."""
 
+import itertools
+import operator
 from dataclasses import dataclass
 
 from netaug_core.vocabulary import Block, ConvLayer, Convolution, PoolLayer
@@ -41,8 +43,13 @@ class Architecture:
     @property
     def features(self) -> int:
         """Channels that reach the classifier."""
-        last = self.head or self.final or self.blocks[-1]
-        return last.out_channels
+        last = self.head or self.final
+        return self.trunk_channels if last is None else last.out_channels
+
+    @property
+    def trunk_channels(self) -> int:
+        """Channels after the last block."""
+        return self.blocks[-1].out_channels if self.blocks else self.stem.out_channels
 
     def layers(self) -> dict[str, Convolution]:
         """The convolutions outside the blocks: stem, final and head, as far as there are such."""
@@ -61,6 +68,21 @@ class Architecture:
             for name, layer in named.items()
             if layer is not None
         }
+
+    def strides(self) -> list[int]:
+        """Pixels of the image a pixel stands for: before the blocks, then after each of them."""
+        before = self.stem.stride * (1 if self.pool is None else self.pool.stride)
+        after = [block.stride for block in self.blocks]
+        return list(itertools.accumulate([before, *after], operator.mul))
+
+    def convolutions(self) -> dict[str, Convolution]:
+        """Every convolution, by the full name of its module, those of the blocks last."""
+        inner = {
+            f"blocks.{index}.{conv.name}": conv
+            for index, block in enumerate(self.blocks)
+            for conv in block.convolutions()
+        }
+        return self.layers() | inner
 
     def _after_stem(self) -> list[tuple[str, Block | ConvLayer]]:
         blocks = [(f"blocks.{index}", block) for index, block in enumerate(self.blocks)]

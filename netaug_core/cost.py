@@ -1,6 +1,6 @@
 """Parameters, MACs and peak activation memory, counted from an architecture's table. Torch-free."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from netaug_core.architectures import Architecture
@@ -48,7 +48,12 @@ class Cost:
 
 def measure(architecture: Architecture, input_size: int) -> Cost:
     """Cost of `architecture` on square images of `input_size` pixels."""
-    operations = list(trace(architecture, input_size))
+    return total(trace(architecture, input_size))
+
+
+def total(trace: Iterable[Operation]) -> Cost:
+    """Cost of all operations together."""
+    operations = list(trace)
     peak = max(operations, key=lambda operation: operation.live_bytes)
     return Cost(
         params=sum(operation.params for operation in operations),
@@ -60,24 +65,32 @@ def measure(architecture: Architecture, input_size: int) -> Cost:
 
 def trace(architecture: Architecture, input_size: int) -> Iterator[Operation]:
     """The network's operations in the order they run. Names without weights: pool, average."""
-    layers = architecture.layers()
-    yield _convolution("", layers["stem"], input_size)
-    size, channels = strided(input_size, architecture.stem.stride), architecture.stem.out_channels
-    if architecture.pool is not None:
-        pooled = strided(size, architecture.pool.stride)
-        yield Operation("pool", 0, 0, channels * size**2, channels * pooled**2)
-        size = pooled
-    for index, block in enumerate(architecture.blocks):
-        yield from _block(f"blocks.{index}.", block, size)
-        size, channels = strided(size, block.stride), block.out_channels
+    for operations in trunk(architecture, input_size):
+        yield from operations
+    layers, strides = architecture.layers(), architecture.strides()
+    size, channels = strided(input_size, strides[-1]), architecture.trunk_channels
     if architecture.final is not None:
-        yield _convolution("", layers["final"], size)
+        yield convolution("", layers["final"], size)
         size, channels = strided(size, architecture.final.stride), architecture.final.out_channels
     yield Operation("average", 0, 0, channels * size**2, channels)
     if architecture.head is not None:
-        yield _convolution("", layers["head"], 1)
+        yield convolution("", layers["head"], 1)
     features, classes = architecture.features, architecture.num_classes
     yield Operation("classifier", (features + 1) * classes, features * classes, features, classes)
+
+
+def trunk(architecture: Architecture, input_size: int) -> Iterator[list[Operation]]:
+    """The operations before the blocks, then those of each block."""
+    size = strided(input_size, architecture.stem.stride)
+    before = [convolution("", architecture.layers()["stem"], input_size)]
+    if architecture.pool is not None:
+        channels, pooled = architecture.stem.out_channels, strided(size, architecture.pool.stride)
+        before.append(Operation("pool", 0, 0, channels * size**2, channels * pooled**2))
+        size = pooled
+    yield before
+    for index, block in enumerate(architecture.blocks):
+        yield list(_block(f"blocks.{index}.", block, size))
+        size = strided(size, block.stride)
 
 
 def strided(size: int, stride: int) -> int:
@@ -95,16 +108,16 @@ def _block(prefix: str, block: Block, size: int) -> Iterator[Operation]:
         # The first convolution reads the block's input: it is counted once.
         held = in_elements if keeps_input and index > 0 else 0
         if conv.pooled:
-            yield _convolution(prefix, conv, 1, held + block.mid_channels * out_size**2)
+            yield convolution(prefix, conv, 1, held + block.mid_channels * out_size**2)
         elif conv.name == "shortcut":
-            yield _convolution(prefix, conv, size, block.out_channels * out_size**2)
+            yield convolution(prefix, conv, size, block.out_channels * out_size**2)
         else:
-            yield _convolution(prefix, conv, current, held)
+            yield convolution(prefix, conv, current, held)
             current = strided(current, conv.stride)
 
 
-def _convolution(prefix: str, conv: Convolution, size: int, held: int = 0) -> Operation:
-    """`size` is the side of its input."""
+def convolution(prefix: str, conv: Convolution, size: int, held: int = 0) -> Operation:
+    """What it costs; `size` is the side of its input, `held` what waits meanwhile."""
     out_size = strided(size, conv.stride)
     fan_in = (1 if conv.depthwise else conv.in_channels) * conv.kernel**2
     per_filter = fan_in + (2 if conv.norm else 1)  # scale and shift, or a bias

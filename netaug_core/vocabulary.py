@@ -20,6 +20,7 @@ class Convolution:
         depthwise: a channel of the output reads its own channel of the input only.
         norm: batch normalisation follows, and there is no bias; false: a bias instead.
         pooled: reads the average over the image, one value a channel.
+        in_parts: channels of the inputs that are concatenated into its own; empty: it has one.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Convolution:
     depthwise: bool = False
     norm: bool = True
     pooled: bool = False
+    in_parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
