@@ -6,7 +6,9 @@ from pydantic_core import PydanticCustomError
 
 from netaug_core.architectures import Architecture
 from netaug_core.cost import strided
+from netaug_core.regularisers import drop_path_rates, last_map_size
 from netaug_core.sections.augment import AugmentSpec
+from netaug_core.sections.model import ModelSpec
 from netaug_core.widths import Multipliers, augmented, smallest
 
 
@@ -34,6 +36,33 @@ def check(architecture: Architecture, input_size: int, augment: AugmentSpec | No
         _check_multipliers(architecture, augment)
 
 
+def check_regularisers(
+    architecture: Architecture, model: ModelSpec, augment: AugmentSpec | None
+) -> None:
+    """Judge drop path and DropBlock in the network as they are asked for.
+
+    Raises:
+        PydanticCustomError: there is no shortcut to take, or no map that holds a square.
+    """
+    if model.drop_path and not drop_path_rates(architecture, model.drop_path):
+        raise PydanticCustomError(
+            "no_shortcut",
+            "model.drop_path {rate} needs a block with a shortcut, and {name} has none: set "
+            "drop_path to 0, or give a block stride 1 and as many channels as the one before it",
+            {"rate": model.drop_path, "name": architecture.name},
+        )
+    if model.drop_block:
+        _check_squares(architecture, model, model.input_size, "model.input_size")
+        if augment is not None:
+            size = augmented_input_size(model.input_size, augment)
+            _check_squares(architecture, model, size, "augment.input_scale")
+
+
+def augmented_input_size(input_size: int, augment: AugmentSpec) -> int:
+    """Side of what the augmented pass sees."""
+    return round(input_size * augment.input_scale)
+
+
 def least_input_size(architecture: Architecture) -> int:
     """The smallest image of which every stride still has two pixels to halve."""
     return next(size for size in itertools.count(1) if _fits(size, architecture))
@@ -54,7 +83,7 @@ def _fits(size: int, architecture: Architecture) -> bool:
 
 
 def _check_augmented_input(input_size: int, least: int, augment: AugmentSpec) -> None:
-    augmented_size = round(input_size * augment.input_scale)
+    augmented_size = augmented_input_size(input_size, augment)
     if augmented_size < least:
         raise PydanticCustomError(
             "augmented_input_too_small",
@@ -65,6 +94,27 @@ def _check_augmented_input(input_size: int, least: int, augment: AugmentSpec) ->
                 "size": augmented_size,
                 "input_size": input_size,
                 "least": least,
+            },
+        )
+
+
+def _check_squares(
+    architecture: Architecture, model: ModelSpec, input_size: int, field: str
+) -> None:
+    side = last_map_size(architecture, input_size)
+    if side < model.drop_block_size:
+        raise PydanticCustomError(
+            "drop_block_too_large",
+            "model.drop_block_size {size} is larger than the map that the last block of {name} "
+            "makes of {input_size} pixels, which has a side of {side}: give at most {most}, or "
+            "raise {field}",
+            {
+                "size": model.drop_block_size,
+                "name": architecture.name,
+                "input_size": input_size,
+                "side": side,
+                "most": side if side % 2 else side - 1,
+                "field": field,
             },
         )
 

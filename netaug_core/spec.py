@@ -71,6 +71,7 @@ class JobSpec(Section):
         # Neither the classes nor the images' channels matter to what is judged.
         network = self.model.architecture(num_classes=2, in_channels=3)
         feasibility.check(network, self.model.input_size, self.augment)
+        feasibility.check_regularisers(network, self.model, self.augment)
         return self
 
     def canonical_json(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from netaug_core.models.regularisers import DropBlock, DropPath
 from netaug_core.vocabulary import Convolution
 
 
@@ -24,7 +25,11 @@ PLAIN = Layers(nn.Conv2d, nn.BatchNorm2d, nn.Linear)
 
 
 class ConvNorm(nn.Module):
-    """A "same"-padded convolution, batch normalisation unless it has a bias, and an activation."""
+    """A "same"-padded convolution, batch normalisation unless it has a bias, and an activation.
+
+    Attributes:
+        drop_block: acts on what comes out; given while training, if at all.
+    """
 
     def __init__(
         self, conv: nn.Conv2d, norm: nn.BatchNorm2d | None, activation: nn.Module | None
@@ -33,6 +38,7 @@ class ConvNorm(nn.Module):
         self.conv = conv
         self.norm = norm
         self.activation = activation
+        self.drop_block: DropBlock | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         features: Tensor = self.conv(images)
@@ -40,7 +46,7 @@ class ConvNorm(nn.Module):
             features = self.norm(features)
         if self.activation is not None:
             features = self.activation(features)
-        return features
+        return features if self.drop_block is None else self.drop_block(features)
 
 
 def conv_norm(layers: Layers, table: Convolution) -> ConvNorm:
@@ -87,6 +93,27 @@ class InnerChannels:
     importance: Tensor
 
 
+class Join(nn.Module):
+    """A block's convolutions and its shortcut come together: the sum of both.
+
+    Attributes:
+        drop_path: acts on what the convolutions give; given while training, if at all.
+        drop_block: acts on the shortcut; likewise.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop_path: DropPath | None = None
+        self.drop_block: DropBlock | None = None
+
+    def forward(self, features: Tensor, shortcut: Tensor) -> Tensor:
+        if self.drop_path is not None:
+            features = self.drop_path(features)
+        if self.drop_block is not None:
+            shortcut = self.drop_block(shortcut)
+        return features + shortcut
+
+
 class DepthwiseBlock(nn.Module):
     """Expansion (None in a separable block), depthwise convolution, linear projection.
 
@@ -100,7 +127,7 @@ class DepthwiseBlock(nn.Module):
         self.squeeze = layers.get("squeeze")
         self.excite = layers.get("excite")
         self.project = layers["project"]
-        self.has_shortcut = has_shortcut
+        self.join = Join() if has_shortcut else None
 
     def forward(self, inputs: Tensor) -> Tensor:
         features: Tensor = inputs if self.expand is None else self.expand(inputs)
@@ -109,9 +136,7 @@ class DepthwiseBlock(nn.Module):
             average = features.mean((2, 3), keepdim=True)  # (B, mid, 1, 1)
             features = features * self.excite(self.squeeze(average))
         features = self.project(features)
-        if self.has_shortcut:
-            features = features + inputs
-        return features
+        return features if self.join is None else self.join(features, inputs)
 
     def inner_channels(self) -> list[InnerChannels]:
         """In the order in which to sort them: what is sorted first does not change the next."""
@@ -137,13 +162,14 @@ class ResidualBlock(nn.Module):
         self.second = layers["second"]
         self.third = layers.get("third")
         self.shortcut = layers.get("shortcut")
+        self.join = Join()
         self.activation = activation
 
     def forward(self, inputs: Tensor) -> Tensor:
         features: Tensor = self.second(self.first(inputs))
         if self.third is not None:
             features = self.third(features)  # (B, out, H / stride, W / stride)
-        features = features + (inputs if self.shortcut is None else self.shortcut(inputs))
+        features = self.join(features, inputs if self.shortcut is None else self.shortcut(inputs))
         return features if self.activation is None else self.activation(features)
 
     def inner_channels(self) -> list[InnerChannels]:

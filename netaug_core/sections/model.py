@@ -41,6 +41,26 @@ class ModelSpec(Section):
         description="Stride of the first convolution: 1 keeps detail of inputs under 64 pixels.",
     )
     dropout: Probability = Field(0.0, description="Dropout before the classifier.")
+    drop_path: Probability = Field(
+        0.0,
+        description="Stochastic depth (Huang et al. 2016): in training, the chance that an image "
+        "passes the last block with a shortcut by the shortcut alone; of earlier ones less, "
+        "linearly from 0. In base and augmented passes alike.",
+    )
+    drop_block: Probability = Field(
+        0.0,
+        description="DropBlock (Ghiasi et al. 2018): in training, the share of activations dropped "
+        "in squares after each convolution and in each shortcut of the blocks of the last "
+        "resolution; a quarter of it at the resolution before. Epoch e of n has e / n of it. In "
+        "base and augmented passes alike.",
+    )
+    drop_block_size: Count = Field(
+        5,
+        ge=1,
+        le=63,
+        description="Side of DropBlock's squares in pixels of a feature map, an odd number; at "
+        "most the side of the last block's map. 1: single activations.",
+    )
     network: NetworkSpec | None = Field(
         None, description=f"The table of your own network; with the name {CUSTOM} only."
     )
@@ -55,6 +75,17 @@ class ModelSpec(Section):
                 {"choices": ", ".join(NAMES)},
             )
         return name
+
+    @field_validator("drop_block_size")
+    @classmethod
+    def _squares_have_a_centre(cls, size: int) -> int:
+        if size % 2 == 0:
+            raise PydanticCustomError(
+                "even_drop_block_size",
+                "drop_block_size must be odd; use {less} or {more}",
+                {"less": size - 1, "more": size + 1},
+            )
+        return size
 
     @field_validator("width")
     @classmethod

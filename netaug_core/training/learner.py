@@ -22,6 +22,7 @@ from netaug_core.training.devices import ONE, Group
 from netaug_core.training.draws import StepDraws, draw
 from netaug_core.training.objective import Objective, Targets, Teacher, distillation_loss
 from netaug_core.training.precision import Precision
+from netaug_core.training.regularisers import Regularisers
 from netaug_core.training.replica import Replica
 
 TERMS = ("base", "augmented")  # the losses of a step, in order; some steps have the first only
@@ -53,6 +54,8 @@ class Learner:
             net = self.supernet = Supernet(
                 architecture, spec.augment, initial, training.initialisation
             ).to(device)
+        network = net if isinstance(net, Network) else net.network
+        self.regularisers = Regularisers(network, spec)
         if training.batch_norm == "all_devices" and not group.is_alone:
             share_statistics(net)
         self.net = net
@@ -91,6 +94,7 @@ class Learner:
             was no augmented pass. They are not checked here: a GPU would wait at every step.
         """
         self.net.train()
+        self.regularisers.set_epoch(epoch)
         augment = self.spec.augment
         by_rank = augment is not None and augment.sample_per_device
         draws = draw(self.spec.training.seed, step, self.group.rank.number, nets_by_rank=by_rank)

@@ -73,3 +73,48 @@ def test_multipliers_that_widen_something_pass() -> None:
     spec = job({"name": "custom", "input_size": 8, "network": SEPARABLE}, augment)
 
     assert spec.augment is not None
+
+
+def test_drop_path_in_a_network_without_a_shortcut_is_refused() -> None:
+    model = {"name": "custom", "input_size": 8, "network": SEPARABLE}
+
+    with pytest.raises(
+        ValidationError, match=r"drop_path 0.2 needs .* custom has none: set drop_p"
+    ):
+        job(model | {"drop_path": 0.2})
+    assert job(model | {"drop_path": 0.0}).model.drop_path == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "most"), [(28, 1), (33, 1), (64, 1), (65, 3), (128, 3)]
+)  # of 32: sides of 1, 2, 2, 3, 4
+def test_squares_larger_than_the_last_map_are_told_the_largest_that_fits(
+    size: int, most: int
+) -> None:
+    model = {"name": "mobilenet_v2", "input_size": size, "drop_block": 0.1}
+
+    with pytest.raises(
+        ValidationError,
+        match=rf"drop_block_size 5 is larger .*{size} pixels.*at most {most}, or raise model.input",
+    ):
+        job(model | {"drop_block_size": 5})
+    assert job(model | {"drop_block_size": most}).model.drop_block_size == most
+
+
+def test_the_default_squares_fit_at_the_paper_s_resolutions() -> None:
+    for name, size in (("mobilenet_v2_tiny", 144), ("mobilenet_v3", 160), ("mcunet", 176)):
+        assert job({"name": name, "input_size": size, "drop_block": 0.1}).model.drop_block_size == 5
+
+
+def test_squares_must_fit_into_the_augmented_pass_too() -> None:
+    model = {"name": "mobilenet_v2", "input_size": 160, "drop_block": 0.1}
+
+    with pytest.raises(
+        ValidationError, match=r"120 pixels.* side of 4: give at most 3, or raise a"
+    ):
+        job(model, {"input_scale": 0.75})
+    assert job(model | {"drop_block_size": 3}, {"input_scale": 0.75}).augment is not None
+
+
+def test_the_size_of_squares_that_are_not_asked_for_does_not_matter() -> None:
+    assert job({"name": "mobilenet_v2", "input_size": 28}).model.drop_block_size == 5

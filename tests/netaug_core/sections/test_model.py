@@ -36,6 +36,9 @@ def test_an_own_network_is_the_same_when_read_again() -> None:
         ({"name": "custom"}, "got the name custom without a network"),
         ({"name": "mcunet", "network": OWN}, "got the name mcunet with a network"),
         ({"name": "mobilenet_v9"}, "choose one of mcunet, .*, custom"),
+        ({"name": "mcunet", "drop_block_size": 4}, "drop_block_size must be odd; use 3 or 5"),
+        ({"name": "mcunet", "drop_path": 1.0}, "drop_path\n.*less than 1"),
+        ({"name": "mcunet", "drop_block": -0.1}, "drop_block\n.*greater than or equal to 0"),
     ],
 )
 def test_a_wrong_model_is_told_with_its_remedy(document: dict[str, Any], sentence: str) -> None:

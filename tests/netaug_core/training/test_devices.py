@@ -130,6 +130,21 @@ def test_three_devices_resume_at_any_step_with_the_same_bits(
         assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
 
 
+def test_devices_that_drop_paths_and_squares_keep_the_same_weights_and_resume(
+    three_ranks: Ranks,
+) -> None:
+    spec = document({})
+    spec["model"] |= {"drop_path": 0.5, "drop_block": 0.3, "drop_block_size": 1}
+
+    whole = three_ranks.run(shared_training.train, spec, 2)
+    again = three_ranks.run(shared_training.train_in_two_attempts, spec, 2, 1)
+
+    first = whole[0][0]
+    for (weights, _), resumed in zip(whole, again, strict=True):
+        assert all(torch.equal(weights[name], tensor) for name, tensor in first.items())
+        assert all(torch.equal(resumed[name], tensor) for name, tensor in first.items())
+
+
 @pytest.mark.parametrize("count", [64, 600, 1293])
 def test_calibration_is_exactly_that_of_one_device(two_ranks: Ranks, count: int) -> None:
     first, second = two_ranks.run(shared_training.calibrated, document({}), count)
