@@ -1,9 +1,10 @@
-"""Moves each block's most important inner channels to the front, into the tiny net.
+"""Moves the most important inner channels of each part to the front, into the tiny net.
 
 The widest net computes the same as before; the tiny net takes over better channels.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,14 +16,15 @@ from netaug_core.models.blocks import InnerChannels
 
 @torch.no_grad()
 def sort_channels(
-    supernet: Supernet,
+    supernet: Supernet[Any, Any],
     optimizer: Optimizer,
     *,
     sort_momentum: bool = True,
-    followers: Sequence[Supernet] = (),
+    followers: Sequence[Supernet[Any, Any]] = (),
 ) -> None:
-    """Sort every block's inner channels by the L1 norm of what the next convolution reads of them.
+    """Sort every part's inner channels by the L1 norm of what the next convolution reads of them.
 
+    The parts are a network's blocks and a detector's scales.
     Sorting twice changes nothing more: equal channels keep their order.
 
     Args:
@@ -33,8 +35,8 @@ def sort_channels(
         followers: copies that hold averaged weights; the same channels of theirs are moved.
     """
     nets = (supernet, *followers)
-    for same_block in zip(*(net.blocks() for net in nets), strict=True):
-        for same_channels in zip(*(block.inner_channels() for block in same_block), strict=True):
+    for same_part in zip(*(net.network.sortable() for net in nets), strict=True):
+        for same_channels in zip(*(part.inner_channels() for part in same_part), strict=True):
             order = _importance_order(same_channels[0])
             for inner in same_channels:
                 _permute(inner, order)

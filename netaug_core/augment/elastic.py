@@ -4,6 +4,7 @@ The input's channels tell how much of a layer is active; only a convolution choo
 Running statistics are one shared set, as in the reference: recalibrate before trusting accuracy.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -11,9 +12,15 @@ from netaug_core.models.blocks import Layers
 
 
 class ElasticConv2d(nn.Conv2d):
-    """A convolution whose first `active_out_channels` filters run; depthwise follows its input."""
+    """A convolution whose first `active_out_channels` filters run; depthwise follows its input.
+
+    Attributes:
+        active_in: where the weights are that read each part of a concatenation; None: the input is
+            one part, and the leading weights read it.
+    """
 
     active_out_channels: int | None = None  # None: all
+    active_in: tuple[slice, ...] | None = None
 
     def forward(self, input: Tensor) -> Tensor:  # the name nn.Conv2d gave it
         in_channels = input.shape[1]
@@ -26,7 +33,10 @@ class ElasticConv2d(nn.Conv2d):
                 groups=in_channels,
             )
         out_channels = self.active_out_channels
-        weight = self.weight[:out_channels, :in_channels]
+        if self.active_in is None:
+            weight = self.weight[:out_channels, :in_channels]
+        else:
+            weight = torch.cat([self.weight[:out_channels, part] for part in self.active_in], 1)
         bias = None if self.bias is None else self.bias[:out_channels]
         return F.conv2d(input, weight, bias, stride=self.stride, padding=self.padding)
 

@@ -1,7 +1,8 @@
 """The widest augmented net, whose leading slice is the tiny net; runs as any of its sub-nets."""
 
-from collections.abc import Iterable
-from typing import cast
+import itertools
+from collections.abc import Mapping
+from typing import Any, Generic, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -10,38 +11,74 @@ from netaug_core import widths
 from netaug_core.architectures import Architecture
 from netaug_core.augment import sampling
 from netaug_core.augment.elastic import ELASTIC, ElasticConv2d
-from netaug_core.models.blocks import ConvNorm, DepthwiseBlock, ResidualBlock
-from netaug_core.models.network import Initialisation, Network, build, initialise
+from netaug_core.augment.kinds import Kind, Net, Table, kind_of
+from netaug_core.detectors.table import Detector
+from netaug_core.models.blocks import PLAIN, ConvNorm, DepthwiseBlock, ResidualBlock
+from netaug_core.models.detector import DetectionNetwork
+from netaug_core.models.network import Initialisation, Network
 from netaug_core.sections.augment import AugmentSpec
-from netaug_core.vocabulary import Convolution
 
 
-class Supernet(nn.Module):
-    """One network of the family at its largest widths, made of elastic layers."""
+class Supernet(nn.Module, Generic[Table, Net]):
+    """One classifier or detector at its largest widths, made of elastic layers."""
 
+    @overload
     def __init__(
-        self,
+        self: "Supernet[Architecture, Network]",
         architecture: Architecture,
         augment: AugmentSpec,
         generator: torch.Generator,
         method: Initialisation = "kaiming_uniform",
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: "Supernet[Detector, DetectionNetwork]",
+        architecture: Detector,
+        augment: AugmentSpec,
+        generator: torch.Generator,
+        method: Initialisation = "kaiming_uniform",
+        *,
+        widen_neck: bool = False,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        architecture: Any,
+        augment: AugmentSpec,
+        generator: torch.Generator,
+        method: Initialisation = "kaiming_uniform",
+        *,
+        widen_neck: bool = False,
     ) -> None:
         super().__init__()
-        self.architecture = architecture
+        self._kind: Kind[Table, Net] = kind_of(architecture, widen_neck=widen_neck)
+        self.architecture: Table = architecture
         self.augment = augment
         self._multipliers = widths.Multipliers(
             augment.width_multipliers, augment.expand_multipliers
         )
-        self._widest = widths.widest(architecture, self._multipliers)
-        self.network = Network(self._widest, ELASTIC)
-        initialise(self.network, generator, method)
+        self._widest: Table = self._kind.augmented(
+            architecture,
+            architecture,
+            self._multipliers,
+            choose_width=widths.largest,
+            choose_expand=widths.largest,
+        )
+        self._starts = {
+            name: tuple(itertools.accumulate(conv.in_parts[:-1], initial=0))
+            for name, conv in self._widest.convolutions().items()
+            if conv.in_parts
+        }
+        self.network: Net = self._kind.make(self._widest, ELASTIC)
+        self._kind.initialise(self.network, generator, method)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of the net now in use."""
-        logits: Tensor = self.network(images)
-        return logits
+        """Output of the net now in use: logits, or a detector's raw output."""
+        output: Tensor = self.network(images)
+        return output
 
-    def widest(self) -> Architecture:
+    def widest(self) -> Table:
         """The net of all weights, which holds all others."""
         return self._widest
 
@@ -62,38 +99,69 @@ class Supernet(nn.Module):
         """Run at the tiny net's widths with random expansions."""
         self.use(self._augmented(widths.smallest, sampling.uniform(generator)))
 
-    def use(self, net: Architecture) -> None:
+    def use(self, net: Table) -> None:
         """Run as exactly this sub-net."""
-        _activate(self.network, net.layers().values())
-        for block, table in zip(self.blocks(), net.blocks, strict=True):
-            _activate(block, table.convolutions())
+        for name, table in net.convolutions().items():
+            layer = cast("ConvNorm", self.network.get_submodule(name))
+            conv = cast("ElasticConv2d", layer.conv)
+            conv.active_out_channels = table.out_channels
+            conv.active_in = self._places(name, table.in_parts)
 
     def blocks(self) -> list[DepthwiseBlock | ResidualBlock]:
         return [cast("DepthwiseBlock | ResidualBlock", block) for block in self.network.blocks]
 
-    def base_network(self) -> Network:
+    def base_network(self) -> Net:
         """A plain copy of the tiny net. Its running statistics are mixed: calibrate them."""
-        base = build(self.architecture)
+        base = self._kind.make(self.architecture, PLAIN)
         wide = self.network.state_dict()
         base.load_state_dict(
-            {name: _leading(wide[name], to.shape) for name, to in base.state_dict().items()}
+            {name: self._tiny(name, wide[name], to.shape) for name, to in base.state_dict().items()}
         )
-        return base.to(self.network.classifier.weight.device)
+        return base.to(self.network.stem.conv.weight.device)
 
-    def _augmented(self, choose_width: widths.Choice, choose_expand: widths.Choice) -> Architecture:
-        return widths.augmented(
+    @torch.no_grad()
+    def load_base(self, tensors: Mapping[str, Tensor]) -> None:
+        """Copy weights of the tiny net, or some of them, to their places in the widest."""
+        wide = self.network.state_dict()
+        for name, tensor in tensors.items():
+            places = self._columns(name)
+            if places is None:
+                _leading(wide[name], tensor.shape).copy_(tensor)
+            else:
+                wide[name][: len(tensor)].index_copy_(1, places, tensor.to(places.device))
+
+    def _tiny(self, name: str, wide: Tensor, shape: torch.Size) -> Tensor:
+        """The tiny net's part of a tensor."""
+        places = self._columns(name)
+        if places is None:
+            return _leading(wide, shape)
+        return wide[: shape[0]].index_select(1, places)
+
+    def _columns(self, name: str) -> Tensor | None:
+        """Which input channels of a weight the tiny net reads; None: the leading ones."""
+        conv = name.removesuffix(".conv.weight")
+        if conv not in self._starts:
+            return None
+        places = self._places(conv, self.architecture.convolutions()[conv].in_parts)
+        device = self.network.stem.conv.weight.device
+        parts = [torch.arange(place.start, place.stop, device=device) for place in places or ()]
+        return torch.cat(parts)
+
+    def _places(self, name: str, in_parts: tuple[int, ...]) -> tuple[slice, ...] | None:
+        """Where the weights are that read each part of a concatenation."""
+        if name not in self._starts:
+            return None
+        pairs = zip(self._starts[name], in_parts, strict=True)
+        return tuple(slice(start, start + part) for start, part in pairs)
+
+    def _augmented(self, choose_width: widths.Choice, choose_expand: widths.Choice) -> Table:
+        return self._kind.augmented(
             self.architecture,
             self._widest,
             self._multipliers,
             choose_width=choose_width,
             choose_expand=choose_expand,
         )
-
-
-def _activate(parent: nn.Module, convolutions: Iterable[Convolution]) -> None:
-    for table in convolutions:
-        layer = cast("ConvNorm", parent.get_submodule(table.name))
-        cast("ElasticConv2d", layer.conv).active_out_channels = table.out_channels
 
 
 def _leading(tensor: Tensor, shape: torch.Size) -> Tensor:

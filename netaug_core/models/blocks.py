@@ -48,6 +48,14 @@ class ConvNorm(nn.Module):
             features = self.activation(features)
         return features if self.drop_block is None else self.drop_block(features)
 
+    def rows(self) -> tuple[Tensor, ...]:
+        """Everything that has the output channels along dimension 0."""
+        norm = self.norm
+        tensors = [self.conv.weight, self.conv.bias]
+        if norm is not None:
+            tensors += [norm.weight, norm.bias, norm.running_mean, norm.running_var]
+        return tuple(tensor for tensor in tensors if tensor is not None)
+
 
 def conv_norm(layers: Layers, table: Convolution) -> ConvNorm:
     """The convolution of a table with its normalisation and activation."""
@@ -143,13 +151,13 @@ class DepthwiseBlock(nn.Module):
         inner = []
         if self.expand is not None:
             makers = (self.expand, self.depthwise, self.excite)
-            rows = tuple(row for layer in makers if layer for row in _rows(layer))
+            rows = tuple(row for layer in makers if layer for row in layer.rows())
             readers = (self.project, self.squeeze)
             columns = tuple(layer.conv.weight for layer in readers if layer)
             inner.append(InnerChannels(rows, columns, self.project.conv.weight))
         if self.squeeze is not None and self.excite is not None:
             middle = self.excite.conv.weight
-            inner.append(InnerChannels(_rows(self.squeeze), (middle,), middle))
+            inner.append(InnerChannels(self.squeeze.rows(), (middle,), middle))
         return inner
 
 
@@ -175,18 +183,9 @@ class ResidualBlock(nn.Module):
     def inner_channels(self) -> list[InnerChannels]:
         """In the order in which to sort them: what is sorted first does not change the next."""
         second = self.second.conv.weight
-        inner = [InnerChannels(_rows(self.first), (second,), second)]
+        inner = [InnerChannels(self.first.rows(), (second,), second)]
         if self.third is not None:
             third = self.third.conv.weight
             # First: it orders the rows of `second`, over which the other's importance is summed.
-            inner.insert(0, InnerChannels(_rows(self.second), (third,), third))
+            inner.insert(0, InnerChannels(self.second.rows(), (third,), third))
         return inner
-
-
-def _rows(layer: ConvNorm) -> tuple[Tensor, ...]:
-    """Everything in a layer that has its output channels along dimension 0."""
-    norm = layer.norm
-    tensors = [layer.conv.weight, layer.conv.bias]
-    if norm is not None:
-        tensors += [norm.weight, norm.bias, norm.running_mean, norm.running_var]
-    return tuple(tensor for tensor in tensors if tensor is not None)

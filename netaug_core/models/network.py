@@ -1,7 +1,7 @@
 """One network for all families, from its architecture. Modules are named as in cost.trace."""
 
 import math
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +31,7 @@ class Network(nn.Module):
         self.architecture = architecture
         outer = {name: conv_norm(layers, conv) for name, conv in architecture.layers().items()}
         self.stem = outer["stem"]
-        self.pool: nn.MaxPool2d | None = None
-        if architecture.pool is not None:
-            kernel, stride = architecture.pool.kernel, architecture.pool.stride
-            self.pool = nn.MaxPool2d(kernel, stride, padding=kernel // 2)
+        self.pool = None if architecture.pool is None else pool(architecture.pool)
         self.blocks = nn.Sequential(*(block(layers, table) for table in architecture.blocks))
         self.final: ConvNorm | None = outer.get("final")
         self.head: ConvNorm | None = outer.get("head")
@@ -43,13 +40,7 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) of normalised images (B, C, H, W)."""
-        features = self.stem(images)
-        if images.shape[1] == 1:
-            # One channel is laid out both ways at once: say that the rest is to be the fast way.
-            features = features.contiguous(memory_format=torch.channels_last)
-        if self.pool is not None:
-            features = self.pool(features)
-        features = self.blocks(features)
+        features: Tensor = self.blocks(before_blocks(images, self.stem, self.pool))
         if self.final is not None:
             features = self.final(features)
         features = features.mean((2, 3), keepdim=True)  # (B, C, 1, 1)
@@ -57,6 +48,10 @@ class Network(nn.Module):
             features = self.head(features)
         logits: Tensor = self.classifier(self.dropout(features.flatten(1)))
         return logits
+
+    def sortable(self) -> list[DepthwiseBlock | ResidualBlock]:
+        """The parts that have inner channels."""
+        return [cast("DepthwiseBlock | ResidualBlock", block) for block in self.blocks]
 
 
 def build(
@@ -69,6 +64,20 @@ def build(
     if generator is not None:
         initialise(network, generator, method)
     return network
+
+
+def before_blocks(images: Tensor, stem: ConvNorm, pool: nn.MaxPool2d | None) -> Tensor:
+    """What the blocks get of images (B, C, H, W)."""
+    features: Tensor = stem(images)
+    if images.shape[1] == 1:
+        # One channel is laid out both ways at once: say that the rest is to be the fast way.
+        features = features.contiguous(memory_format=torch.channels_last)
+    return features if pool is None else pool(features)
+
+
+def pool(table: vocabulary.PoolLayer) -> nn.MaxPool2d:
+    """The pooling of a table."""
+    return nn.MaxPool2d(table.kernel, table.stride, padding=table.kernel // 2)
 
 
 def block(layers: Layers, table: vocabulary.Block) -> DepthwiseBlock | ResidualBlock:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from netaug_core.data.batches import Batch
-from netaug_core.models.network import Network
 from netaug_core.training.devices import ONE, Group
 
 
@@ -47,7 +46,7 @@ class _Moments:
 
 @torch.no_grad()
 def calibrate(
-    network: Network,
+    network: nn.Module,
     batches: Iterable[Batch | None],
     before_batch: Callable[[], None],
     group: Group = ONE,

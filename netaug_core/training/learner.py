@@ -121,7 +121,8 @@ class Learner:
         """The tiny net: a copy cut out of the supernet (calibrate it), or the plain net itself."""
         net = self.net if self.average is None else self.average.net
         if isinstance(net, Supernet):
-            return net.base_network()
+            base: Network = net.base_network()
+            return base
         assert isinstance(net, Network)  # noqa: S101  # one of the two always is
         return net
 
