@@ -40,8 +40,12 @@ def ssdlite(
         activation: after every convolution but the predictions.
 
     Raises:
-        ValueError: the network has no blocks at one of the strides.
+        ValueError: the network has no blocks at one of the strides, or there are more or fewer
+            extra layers than scales.
     """
+    num_extra = len(SCALES) - 1 - len(STRIDES)
+    if len(extra_channels) != num_extra:
+        raise ValueError(f"extra_channels must be {num_extra} numbers; got {len(extra_channels)}")
     backbone, taps = tapped(network, STRIDES)
     classes = network.num_classes
     levels = [

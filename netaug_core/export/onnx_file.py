@@ -2,9 +2,11 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from netaug_core.models.network import Network
 
@@ -14,10 +16,24 @@ EXAMPLE_BATCH = 2  # torch.export takes a batch of one for a constant
 
 
 def write(path: Path, network: Network, input_size: int) -> None:
-    """Export with torch's exporter; the weights lie in the same file."""
+    """Export a classifier."""
+    export(path, network, (network.architecture.in_channels, input_size), outputs=[OUTPUT])
+
+
+def export(
+    path: Path, network: nn.Module, shape: tuple[int, int], *, outputs: Sequence[str]
+) -> None:
+    """Export with torch's exporter; the weights lie in the same file.
+
+    Args:
+        path: of the file.
+        network: any that takes images.
+        shape: channels and side of its images.
+        outputs: their names.
+    """
     network.eval()
-    channels = network.architecture.in_channels
-    example = torch.zeros(EXAMPLE_BATCH, channels, input_size, input_size)
+    channels, side = shape
+    example = torch.zeros(EXAMPLE_BATCH, channels, side, side)
     batch = torch.export.Dim("batch", min=1)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -30,7 +46,7 @@ def write(path: Path, network: Network, input_size: int) -> None:
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=list(outputs),
             dynamic_shapes={"images": {0: batch}},
             external_data=False,
             verbose=False,
