@@ -57,10 +57,11 @@ def read(path: Path) -> Header:
     """
     with path.open("rb") as file:
         start = file.read(LENGTH_BYTES)
-        _refuse_pickle(start)
         length = int.from_bytes(start, "little")
         size = os.fstat(file.fileno()).st_size
         if len(start) < LENGTH_BYTES or length > size - LENGTH_BYTES:
+            # Only now: a length, too, may start with a pickle's byte. No pickle's start fits.
+            _refuse_pickle(start)
             raise NotSafetensors("is no safetensors file, or was cut short")
         if length > MAX_HEADER_BYTES:
             raise NotSafetensors(
