@@ -35,6 +35,10 @@ class NoSuchPreset(NetaugError):
     """This program knows no preset of that name."""
 
 
+class TrainerMissing(NetaugError):
+    """What the command needs is not installed here."""
+
+
 class ServerUnreachable(NetaugError):
     """The server does not answer."""
 

@@ -92,6 +92,17 @@ def run_once(arguments: Sequence[str], environment: dict[str, str]) -> None:
     )
 
 
+def exit_code(arguments: Sequence[str], environment: dict[str, str]) -> int:
+    """Run one of our modules to its end, which may be a failure that it has told of."""
+    return subprocess.run(  # noqa: S603  # our own modules
+        [*PYTHON_MODULE, *arguments],
+        env=environment,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=_end_with_parent,
+    ).returncode
+
+
 def inherited() -> dict[str, str]:
     """This process's environment without settings of another installation."""
     return {name: value for name, value in os.environ.items() if not name.startswith("NETAUG_")}
