@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
+# Each has servers and trainings of its own: 2 GB of memory; `make test TEST_PROCESSES=0` has one.
+TEST_PROCESSES ?= logical
 
 .DEFAULT_GOAL := help
 
@@ -26,9 +28,11 @@ demo: .venv/installed ## Train a tiny model on real digits, download and verify 
 	  $(BIN)/netaug jobs submit -f examples/digits.yaml --wait --download demo-output
 
 .PHONY: test
+test: export OMP_NUM_THREADS ?= 1
 test: .venv/installed ## Run all tests against real Postgres and Redis
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest --cov --cov-report= -m "not compose"
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --maxprocesses 4 --dist worksteal \
+	  --cov --cov-report= -m "not compose"
 	$(BIN)/python -m coverage report --fail-under=90
 	$(BIN)/python -m coverage report --include='jobs/*' --fail-under=95
 

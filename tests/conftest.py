@@ -5,6 +5,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,11 @@ import sqlalchemy as sa
 from jobs import db, schema
 from tests.servers import Postgres, Redis
 
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
 TEMPLATE = "template_netaug"
+VERSIONS = "netaug_server_versions"
 _versions: list[str] = []
 
 
@@ -94,6 +99,18 @@ def postgres_engine(postgres_url: str) -> Iterator[sa.Engine]:
     engine = db.create_engine(postgres_url, pool_size=60)
     yield engine
     engine.dispose()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process beside others tells the one that prints."""
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told[VERSIONS] = _versions
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: "WorkerController") -> None:
+    _versions.extend(getattr(node, "workeroutput", {}).get(VERSIONS, []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

