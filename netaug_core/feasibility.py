@@ -9,6 +9,7 @@ from netaug_core.cost import strided
 from netaug_core.regularisers import drop_path_rates, last_map_size
 from netaug_core.sections.augment import AugmentSpec
 from netaug_core.sections.model import ModelSpec
+from netaug_core.sections.training import TrainingSpec
 from netaug_core.widths import Multipliers, augmented, smallest
 
 
@@ -34,6 +35,33 @@ def check(architecture: Architecture, input_size: int, augment: AugmentSpec | No
     if augment is not None:
         _check_augmented_input(input_size, least, augment)
         _check_multipliers(architecture, augment)
+
+
+def check_devices(
+    num_devices: int, batch_size: int, training: TrainingSpec, augment: AugmentSpec | None
+) -> None:
+    """Judge whether several devices can share a training.
+
+    Raises:
+        PydanticCustomError: the batch cannot be divided, or the devices could not share statistics.
+    """
+    if num_devices == 1:
+        return
+    if batch_size % num_devices or batch_size < 2 * num_devices:
+        raise PydanticCustomError(
+            "indivisible_batch",
+            "data.batch_size must be a multiple of {count}, the number of devices, and give each "
+            "at least 2 images; got {batch_size}",
+            {"count": num_devices, "batch_size": batch_size},
+        )
+    draws_apart = augment is not None and augment.sample_per_device
+    if training.batch_norm == "all_devices" and draws_apart:
+        raise PydanticCustomError(
+            "unshared_statistics",
+            "training.batch_norm: all_devices needs the same network on each device, and "
+            "augment.sample_per_device is true; set one of them back to its default",
+            {},
+        )
 
 
 def check_regularisers(

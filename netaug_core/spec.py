@@ -74,6 +74,12 @@ class JobSpec(Section):
         feasibility.check_regularisers(network, self.model, self.augment)
         return self
 
+    @model_validator(mode="after")
+    def _devices_can_share(self) -> "JobSpec":
+        num_devices = self.resources.gpus or 1
+        feasibility.check_devices(num_devices, self.data.batch_size, self.training, self.augment)
+        return self
+
     def canonical_json(self) -> str:
         """The spec with every default filled in, as the database and the trainer keep it."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))

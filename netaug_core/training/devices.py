@@ -14,8 +14,10 @@ from typing import TypeVar
 import numpy as np
 import torch
 import torch.distributed as dist
+from pydantic_core import PydanticCustomError
 from torch import Tensor
 
+from netaug_core import feasibility
 from netaug_core.data.counters import Indices
 from netaug_core.data.order import EVALUATION_BATCH, Rank
 from netaug_core.errors import BadSpec
@@ -164,17 +166,9 @@ def check(spec: JobSpec, group: Group) -> None:
     Raises:
         BadSpec: the batch cannot be divided, or the devices could not share statistics.
     """
-    count = group.rank.count
-    if group.is_alone:
-        return
-    if spec.data.batch_size % count or spec.data.batch_size < 2 * count:
-        raise BadSpec(
-            f"data.batch_size must be a multiple of {count}, the number of devices, and give each "
-            f"at least 2 images; got {spec.data.batch_size}"
+    try:
+        feasibility.check_devices(
+            group.rank.count, spec.data.batch_size, spec.training, spec.augment
         )
-    shares = spec.training.batch_norm == "all_devices"
-    if shares and spec.augment is not None and spec.augment.sample_per_device:
-        raise BadSpec(
-            "training.batch_norm: all_devices needs the same network on each device, and "
-            "augment.sample_per_device is true; set one of them back to its default"
-        )
+    except PydanticCustomError as error:
+        raise BadSpec(error.message()) from error

@@ -118,3 +118,17 @@ def test_squares_must_fit_into_the_augmented_pass_too() -> None:
 
 def test_the_size_of_squares_that_are_not_asked_for_does_not_matter() -> None:
     assert job({"name": "mobilenet_v2", "input_size": 28}).model.drop_block_size == 5
+
+
+def test_gpus_that_cannot_divide_the_batch_are_refused_with_the_spec() -> None:
+    spec = {
+        "model": {"name": "mobilenet_v2", "input_size": 32},
+        "data": {"dataset": "digits", "batch_size": 50},
+        "training": {"epochs": 1},
+        "resources": {"gpus": 4},
+    }
+    with pytest.raises(ValidationError, match=r"must be a multiple of 4, .*; got 50"):
+        JobSpec.model_validate(spec)
+
+    spec["resources"] = {"gpus": 2}
+    assert JobSpec.model_validate(spec).resources.gpus == 2
