@@ -5,6 +5,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from netaug_core.architectures import Architecture, ModelOptions
 from netaug_core.errors import ExportMismatch
@@ -16,9 +17,13 @@ LENGTH_BYTES = 8
 
 def write(path: Path, network: Network, facts: dict[str, str]) -> None:
     """`facts` are further metadata: input size, class names, preprocessing."""
-    metadata = {"format": "pt", "architecture": _to_json(network.architecture), **facts}
+    save(path, network, {"architecture": to_json(network.architecture), **facts})
+
+
+def save(path: Path, network: nn.Module, metadata: dict[str, str]) -> None:
+    """The tensors of any network, and what the file says of them."""
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    save_file(tensors, path, metadata)
+    save_file(tensors, path, {"format": "pt", **metadata})
     _sort_header(path)
 
 
@@ -45,7 +50,7 @@ def read(path: Path) -> Network:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            architecture = _from_json(file.metadata()["architecture"])
+            architecture = from_json(file.metadata()["architecture"])
         network = build(architecture)
         network.load_state_dict(load_file(path))
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -53,7 +58,8 @@ def read(path: Path) -> Network:
     return network.eval()
 
 
-def _to_json(architecture: Architecture) -> str:
+def to_json(architecture: Architecture) -> str:
+    """A classifier's table as text."""
     return json.dumps(
         {
             "name": architecture.name,
@@ -65,7 +71,8 @@ def _to_json(architecture: Architecture) -> str:
     )
 
 
-def _from_json(text: str) -> Architecture:
+def from_json(text: str) -> Architecture:
+    """The table of such a text."""
     document = json.loads(text)
     network = NetworkSpec.model_validate(document.pop("network"))
     return network.architecture(document.pop("name"), ModelOptions(**document))

@@ -1,6 +1,6 @@
 """Starting from trained weights: every tensor must fit, and nothing is skipped in silence."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from safetensors import SafetensorError
@@ -40,12 +40,12 @@ def load_into(
         BadSpec: the file does not fit the network or the dataset, or holds a number that is not
             finite.
     """
-    _check_channels(net, file)
+    check_channels(net.architecture.in_channels, file)
     if pretrained.head == "keep":
-        _check_classes(file, class_names)
+        check_classes(file, class_names)
     wanted = _tiny_tensors(net, pretrained)
     _check_tensors(wanted, file, pretrained)
-    loaded = _read(file)
+    loaded = read(file)
     target = _tensors(net)
     with torch.no_grad():
         for name, tensor in wanted.items():
@@ -69,7 +69,12 @@ def _is_sound(name: str, tensor: Tensor) -> bool:
     return bool(torch.isfinite(tensor).all()) and not negative
 
 
-def _read(file: WeightsFile) -> dict[str, Tensor]:
+def read(file: WeightsFile) -> dict[str, Tensor]:
+    """Its tensors.
+
+    Raises:
+        BadSpec: they cannot be read, or cannot be part of a sound network.
+    """
     try:
         tensors = load_file(file.path)
     except (SafetensorError, OSError) as error:
@@ -91,9 +96,9 @@ def _tiny_tensors(net: Network | Supernet, pretrained: PretrainedSpec) -> dict[s
     return {name: t for name, t in tensors.items() if keep or not name.startswith(HEAD)}
 
 
-def _check_channels(net: Network | Supernet, file: WeightsFile) -> None:
+def check_channels(wanted: int, file: WeightsFile) -> None:
+    """Raise BadSpec if its network reads pictures of other than `wanted` channels."""
     stem = file.header.tensors.get(STEM)
-    wanted = net.architecture.in_channels
     if stem is not None and len(stem.shape) == 4 and stem.shape[1] != wanted:
         raise file.wrong(
             f"reads pictures of {stem.shape[1]} channels, the dataset's have {wanted}; start from "
@@ -101,7 +106,8 @@ def _check_channels(net: Network | Supernet, file: WeightsFile) -> None:
         )
 
 
-def _check_classes(file: WeightsFile, class_names: Sequence[str]) -> None:
+def check_classes(file: WeightsFile, class_names: Sequence[str]) -> None:
+    """Raise BadSpec if its classes are not these."""
     known = file.class_names
     if known is None:
         raise file.wrong(
@@ -130,7 +136,21 @@ def compare_classes(known: Sequence[str], class_names: Sequence[str]) -> str:
 def _check_tensors(
     wanted: Mapping[str, Tensor], file: WeightsFile, pretrained: PretrainedSpec
 ) -> None:
-    misfits = list(_misfits(wanted, file, skip_head=pretrained.head == "new"))
+    keep = pretrained.head == "keep"
+    check_tensors(wanted, file, is_spare=lambda name: not keep and name.startswith(HEAD))
+
+
+def check_tensors(
+    wanted: Mapping[str, Tensor], file: WeightsFile, *, is_spare: Callable[[str], bool]
+) -> None:
+    """Raise BadSpec, which lists them, if tensors are missing, of another shape, or unknown.
+
+    Args:
+        wanted: by name.
+        file: may have more, if `is_spare` says so of the name.
+        is_spare: whether a tensor that is not wanted may be left.
+    """
+    misfits = list(_misfits(wanted, file, is_spare))
     if not misfits:
         return
     listed = "".join(f"\n  {misfit}" for misfit in misfits)
@@ -140,7 +160,9 @@ def _check_tensors(
     )
 
 
-def _misfits(wanted: Mapping[str, Tensor], file: WeightsFile, *, skip_head: bool) -> Iterator[str]:
+def _misfits(
+    wanted: Mapping[str, Tensor], file: WeightsFile, is_spare: Callable[[str], bool]
+) -> Iterator[str]:
     held = file.header.tensors
     for name, tensor in wanted.items():
         shape, entry = tuple(tensor.shape), held.get(name)
@@ -151,7 +173,7 @@ def _misfits(wanted: Mapping[str, Tensor], file: WeightsFile, *, skip_head: bool
         elif _is_float(entry.dtype) != tensor.is_floating_point():
             yield f"{name}: {entry.dtype} in the file, {tensor.dtype} in the network"
     for name, entry in held.items():
-        if name not in wanted and not (skip_head and name.startswith(HEAD)):
+        if name not in wanted and not is_spare(name):
             yield f"{name}: {_shape(entry.shape)} in the file, not in the network"
 
 

@@ -1,0 +1,64 @@
+"""model.safetensors of a detector: its weights, with all that is needed to rebuild it."""
+
+import json
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+
+from netaug_core.detectors.table import Detector, Level
+from netaug_core.errors import ExportMismatch
+from netaug_core.models import tensors_file
+from netaug_core.models.detector import DetectionNetwork, build
+
+_LEVELS = TypeAdapter(tuple[Level, ...])
+KEY = "detector"
+
+
+def write(path: Path, network: DetectionNetwork, facts: dict[str, str]) -> None:
+    """`facts` are further metadata: input size, class names, anchors, preprocessing."""
+    tensors_file.save(path, network, {KEY: to_json(network.architecture), **facts})
+
+
+def read(path: Path) -> DetectionNetwork:
+    """Rebuild the network from the file alone.
+
+    Raises:
+        ExportMismatch: the file is damaged, or its tensors do not fit its table.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            detector = from_json(file.metadata()[KEY])
+        network = build(detector)
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ExportMismatch(f"{path.name} cannot be loaded again: {error}") from error
+    return network.eval()
+
+
+def to_json(detector: Detector) -> str:
+    """A detector's table as text."""
+    return json.dumps(
+        {
+            "kind": detector.kind,
+            "anchors_per_cell": detector.anchors_per_cell,
+            "backbone": json.loads(tensors_file.to_json(detector.backbone)),
+            "levels": _LEVELS.dump_python(detector.levels, mode="json"),
+        }
+    )
+
+
+def from_json(text: str) -> Detector:
+    """The table of such a text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    document = json.loads(text)
+    return Detector(
+        kind=document["kind"],
+        anchors_per_cell=document["anchors_per_cell"],
+        backbone=tensors_file.from_json(json.dumps(document["backbone"])),
+        levels=_LEVELS.validate_python(document["levels"]),
+    )
