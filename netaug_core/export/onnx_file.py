@@ -2,7 +2,8 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -36,7 +37,7 @@ def export(
     example = torch.zeros(EXAMPLE_BATCH, channels, side, side)
     batch = torch.export.Dim("batch", min=1)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _nothing_in_place(network):
         # The exporter warns about its own use of deprecated parts of torch.
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -51,3 +52,17 @@ def export(
             external_data=False,
             verbose=False,
         )
+
+
+@contextmanager
+def _nothing_in_place(network: nn.Module) -> Iterator[None]:
+    """The exporter knows `hardtanh` and `relu`; it takes `hardtanh_` apart, for seconds."""
+    activations = [m for m in network.modules() if isinstance(m, nn.Hardtanh | nn.ReLU)]
+    in_place = [activation for activation in activations if activation.inplace]
+    for activation in in_place:
+        activation.inplace = False
+    try:
+        yield
+    finally:
+        for activation in in_place:
+            activation.inplace = True

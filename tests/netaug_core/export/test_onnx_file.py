@@ -21,8 +21,11 @@ def test_the_onnx_file_computes_every_layer_of_the_network(
     images = torch.randn(3, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
     path = tmp_path / "model.onnx"
 
+    in_place = [getattr(module, "inplace", None) for module in net.modules()]
+
     onnx_file.write(path, net, SIZE)
 
+    assert [getattr(module, "inplace", None) for module in net.modules()] == in_place
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (logits,) = session.run(None, {"images": images.numpy()})
     with torch.no_grad():
