@@ -73,6 +73,14 @@ def test_an_empty_class_is_named(own_copy: Path, split: str, part: str) -> None:
         open_dataset(data_spec("stripes"), (own_copy,))
 
 
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_damaged_picture_of_either_part_is_named(own_copy: Path, split: str) -> None:
+    (own_copy / "stripes" / split / "down" / "1.png").write_bytes(b"no picture")
+
+    with pytest.raises(BadData, match=rf"{split}/down/1\.png is not a readable image"):
+        open_dataset(data_spec("stripes"), (own_copy,))
+
+
 def test_a_built_in_dataset_with_other_content_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "DIGITS", replace(datasets.DIGITS, digest="0" * 64))
 
