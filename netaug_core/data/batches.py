@@ -1,20 +1,18 @@
 """Batches of a part, in this process or decoded ahead by worker processes."""
 
-import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from netaug_core.data import mixing, order
+from netaug_core.data import loading, mixing, order
 from netaug_core.data.colour import AS_IT_IS, normalise
 from netaug_core.data.counters import Indices
 from netaug_core.data.order import Rank
 from netaug_core.data.parts import Normalisation, Part
 from netaug_core.data.transforms import TrainTransform
-from netaug_core.errors import BadData
 
 CALIBRATION_EPOCH = 2**31  # a stream of its own, which no training epoch has
 
@@ -108,18 +106,10 @@ class Feed:
     def _batches(
         self, part: Part, positions: Sequence[Indices], epoch: int | None
     ) -> Iterator[Batch]:
-        loader = DataLoader(
-            _PartBatches(part, positions, self.transform, epoch),
-            batch_size=None,
-            num_workers=self.num_workers,
-            worker_init_fn=_leave_signals_to_the_trainer,
-            # One of its own: otherwise each loader would draw from the generator of dropout.
-            generator=torch.Generator(),
-            pin_memory=self.device.type == "cuda",
-            # Forked, they share the memory of the image cache.
-            multiprocessing_context="fork" if self.num_workers else None,
+        loaded = loading.in_order(
+            _PartBatches(part, positions, self.transform, epoch), self.num_workers, self.device
         )
-        for taken, (images, labels) in zip(positions, _plain_errors(loader), strict=True):
+        for taken, (images, labels) in zip(positions, loaded, strict=True):
             jitter = AS_IT_IS if epoch is None else self.transform.jitter(part, taken, epoch)
             yield (
                 normalise(images, self.normalisation, self.device, jitter),
@@ -146,18 +136,3 @@ class _PartBatches(Dataset[Batch]):
             indices = self.part.indices[positions]
             return self.part.source.load(indices, self.transform.size), labels
         return self.transform.load(self.part, positions, self.epoch), labels
-
-
-def _plain_errors(loader: Iterable[Batch]) -> Iterator[Batch]:
-    """DataLoader puts a worker's whole traceback into the message: keep the sentence only."""
-    try:
-        yield from loader
-    except BadData as error:
-        sentence = str(error).strip().splitlines()[-1]
-        raise BadData(sentence.removeprefix(f"{BadData.__module__}.BadData: ")) from error
-
-
-def _leave_signals_to_the_trainer(worker: int) -> None:  # noqa: ARG001  # DataLoader's signature
-    """A worker process must not take the trainer's handlers with it: it could not be stopped."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

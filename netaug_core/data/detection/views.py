@@ -134,7 +134,7 @@ def paint(canvas: Tensor, picture: Jpeg | Plain, view: View) -> None:
 
 def blank(count: int, size: int, fill: tuple[int, int, int]) -> Tensor:
     """Inputs (B, 3, S, S) uint8 of one colour, channels last."""
-    canvas = torch.empty((count, 3, size, size), dtype=torch.uint8)
-    canvas = canvas.to(memory_format=torch.channels_last)
+    shape = (count, 3, size, size)
+    canvas = torch.empty(shape, dtype=torch.uint8, memory_format=torch.channels_last)
     canvas[:] = torch.tensor(fill, dtype=torch.uint8)[None, :, None, None]
     return canvas
