@@ -143,6 +143,10 @@ def test_drop_block_acts_after_every_convolution_that_has_a_map_and_in_every_sho
     }
     expected = {f"blocks.{place}.{name}" for place, names in layers.items() for name in names}
     assert acting == expected
+    # Each of them acts in a pass, however the layers around it are computed.
+    watch = Watch(net, DropBlock)
+    net.train()(torch.randn(2, 1, 33, 33))
+    assert len(watch.zeros) == len(expected)
 
 
 def test_both_passes_of_a_step_drop_and_not_the_same() -> None:
