@@ -48,6 +48,9 @@ class Settings(DatabaseSettings):
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda)$")
     trainer_threads: int = Field(0, ge=0, le=256, description="0: one per core.")
     loader_workers: int = Field(0, ge=0, le=64)
+    image_cache_bytes: int = Field(
+        0, ge=0, description="A trainer's, for decoded pictures of a folder; 0: none."
+    )
     log_cap_bytes: int = Field(10 << 20, ge=1 << 10, description="Of one job's log.")
 
     database_pool_size: int = Field(20, ge=1, le=500)

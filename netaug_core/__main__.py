@@ -69,7 +69,7 @@ def _train(options: argparse.Namespace) -> int:
 def _launch(options: argparse.Namespace) -> int:
     from netaug_core.launch import Shares, launch
 
-    shares = Shares(options.threads, options.loader_workers)
+    shares = Shares(options.threads, options.loader_workers, options.image_cache)
     try:
         return launch(options.arguments, options.devices, shares, _told_by_first(options))
     except BrokenPipeError:
@@ -113,6 +113,7 @@ def _run(
             num_threads=options.threads,
             resume_from=options.resume,
             num_loader_workers=options.loader_workers,
+            image_cache_bytes=options.image_cache,
             inputs=options.inputs,
             place=place,
         ),
@@ -235,6 +236,14 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="processes that decode image files ahead (default: 0, in the trainer itself)",
     )
     add(
+        "--image-cache",
+        type=_bytes,
+        default=0,
+        metavar="BYTES",
+        help="memory that keeps pictures of a folder once they are decoded: whole ones, and those "
+        "that data.preparation makes (default: 0, none)",
+    )
+    add(
         "--inputs",
         type=Path,
         metavar="DIR",
@@ -277,6 +286,13 @@ def _count(text: str) -> int:
     count = int(text)
     if count < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1; got {text}")
+    return count
+
+
+def _bytes(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0 bytes; got {text}")
     return count
 
 

@@ -67,15 +67,22 @@ class Shares:
     Attributes:
         num_threads: CPU threads, None for an equal share of the machine's.
         num_loader_workers: processes that decode, of all devices together.
+        image_cache_bytes: memory for decoded pictures, likewise: each process has its own.
     """
 
     num_threads: int | None
     num_loader_workers: int
+    image_cache_bytes: int
 
     def arguments(self, num_devices: int) -> list[str]:
         threads = (self.num_threads or usable_cores()) // num_devices
         workers = -(-self.num_loader_workers // num_devices)  # rounded up: some for each
-        return ["--threads", str(max(1, threads)), "--loader-workers", str(workers)]
+        shares = {
+            "--threads": max(1, threads),
+            "--loader-workers": workers,
+            "--image-cache": self.image_cache_bytes // num_devices,
+        }
+        return [word for name, share in shares.items() for word in (name, str(share))]
 
 
 def launch(arguments: Sequence[str], num_devices: int, shares: Shares, reporter: Reporter) -> int:

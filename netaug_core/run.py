@@ -38,6 +38,7 @@ class RunOptions:
         num_threads: CPU threads; None leaves it to torch, a resume takes the checkpoint's.
         resume_from: a checkpoint file.
         num_loader_workers: processes that decode images ahead; 0 decodes in the trainer.
+        image_cache_bytes: memory of this process for decoded pictures of a folder; 0 keeps none.
         inputs: holds the models of other jobs, as `<job id>.safetensors`.
         place: among the processes that train together; None trains alone.
     """
@@ -48,6 +49,7 @@ class RunOptions:
     num_threads: int | None = None
     resume_from: Path | None = None
     num_loader_workers: int = 0
+    image_cache_bytes: int = 0
     inputs: Path | None = None
     place: Rendezvous | None = None
 
@@ -88,7 +90,9 @@ def _train(spec: JobSpec, options: RunOptions, around: _Surroundings) -> Finishe
     make_deterministic(spec.training.seed, threads)
     try:
         around.group.leave_if_asked(around.control)
-        dataset = open_dataset(spec.data, options.data_roots)
+        dataset = open_dataset(
+            spec.data, options.data_roots, image_cache_bytes=options.image_cache_bytes
+        )
         around.group.leave_if_asked(around.control)
     except LeaveRequested as leave:
         raise LeaveRequested(0 if saved is None else saved["step"]) from leave

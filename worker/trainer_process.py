@@ -161,6 +161,7 @@ def _arguments(work: WorkDir, settings: Settings, resume: Path | None, events_fd
     arguments = [str(work.spec), "--out", str(work.output), "--control", str(work.control)]
     arguments += ["--events-fd", str(events_fd), "--device", settings.device]
     arguments += ["--threads", str(threads), "--loader-workers", str(settings.loader_workers)]
+    arguments += ["--image-cache", str(settings.image_cache_bytes)]
     for root in settings.data_roots:
         arguments += ["--data", str(root)]
     if work.inputs.is_dir():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from netaug_core.models import strided
 from netaug_core.models.regularisers import DropBlock, DropPath
 from netaug_core.vocabulary import Convolution
 
@@ -41,7 +42,7 @@ class ConvNorm(nn.Module):
         self.drop_block: DropBlock | None = None
 
     def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.conv(images)
+        features = strided.convolve(self.conv, images)
         if self.norm is not None:
             features = self.norm(features)
         if self.activation is not None:

@@ -1,5 +1,7 @@
 """Batches: complete, in an order of their own each epoch, the same from any process."""
 
+import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -135,6 +137,30 @@ def test_calibration_is_never_mixed(dataset: Dataset) -> None:
     plain = next(iter(make_feed(dataset).calibration(dataset.train, 12)))
 
     assert torch.equal(mixed[0], plain[0])
+
+
+def test_a_second_epoch_decodes_nothing(data_root: Path, tmp_path: Path) -> None:
+    shutil.copytree(data_root, tmp_path, dirs_exist_ok=True)
+    prepared = {"crop": "resized", "preparation": {"short_side": 32}}
+    spec = DataSpec.model_validate(SPEC.data.model_dump() | prepared)
+    plain = open_dataset(spec, (data_root,))
+    kept = open_dataset(spec, (tmp_path,), image_cache_bytes=1 << 20)
+    feed = make_feed(kept, **prepared)
+    list(feed.training(kept.train, 0, 8, 0))  # 32 pictures: every one
+
+    for path in tmp_path.glob("*/train/*/*"):
+        become_undecodable(path)
+    second = images_of(feed.training(kept.train, 1, 8, 0))
+
+    expected = images_of(make_feed(plain, **prepared).training(plain.train, 1, 8, 0))
+    assert all(torch.equal(a, b) for a, b in zip(second, expected, strict=True))
+
+
+def become_undecodable(path: Path) -> None:
+    """Yet unchanged, by its size and time."""
+    status = path.stat()
+    path.write_bytes(bytes(status.st_size))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def test_workers_fill_the_cache_and_change_no_picture(data_root: Path) -> None:
