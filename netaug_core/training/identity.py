@@ -15,8 +15,11 @@ TRAINED_SECTIONS = (
 
 
 def spec_hash(spec: JobSpec) -> str:
-    """SHA-256 over what decides the weights: not the name, tags or resources."""
-    document = spec.model_dump(mode="json", include=set(TRAINED_SECTIONS))
+    """SHA-256 over what decides the weights: not the name, tags or resources.
+
+    Defaults are left out: a field that a later version adds does not part it from its checkpoints.
+    """
+    document = spec.model_dump(mode="json", include=set(TRAINED_SECTIONS), exclude_defaults=True)
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
