@@ -6,6 +6,7 @@ import pytest
 import torch
 from torchvision.ops import complete_box_iou_loss, generalized_box_iou_loss
 
+from bench.plain_detection import step_loss
 from netaug_core.detection.priors import Priors
 from netaug_core.detection.yolov3 import Yolov3Coding, encode
 from tests.netaug_core.detection_cases import ANCHORS, CPU, SIZE, YOLO, objects, random_objects
@@ -136,3 +137,14 @@ def test_the_first_pictures_of_an_assignment_are_theirs_alone() -> None:
     expected = CODING.assign(some, 2, known())
     for ours, theirs in zip(vars(first).values(), vars(expected).values(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_all_pictures_at_once_have_the_loss_of_one_after_the_other() -> None:
+    wanted = random_objects(11, 4)
+    raw = torch.randn(4, NUM_ANCHORS, 9, generator=torch.Generator().manual_seed(0))
+    targets = CODING.assign(wanted, 4, known())
+    assert len(targets.anchors) == len(wanted)  # else two objects want one anchor
+
+    loss = CODING.loss(raw, targets, known())
+
+    torch.testing.assert_close(loss.total, step_loss(raw, wanted, known()), rtol=1e-5, atol=1e-5)
