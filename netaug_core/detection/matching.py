@@ -61,6 +61,17 @@ class Curve:
             return np.full(len(self.right), np.nan)
         return self.right / self.num_objects
 
+    def best_precision(self, recalls: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The best precision at each recall or a higher one, (r,); 0 where it is not reached.
+
+        What a plot shows, at as many places as it needs; COCO's definition takes 101.
+        """
+        if not self.num_objects or not len(self.right):
+            return np.zeros(len(recalls))
+        envelope = np.maximum.accumulate(self.precision[::-1])[::-1]
+        first = np.searchsorted(self.recall, recalls, side="left")
+        return np.where(first < len(envelope), envelope[np.minimum(first, len(envelope) - 1)], 0.0)
+
 
 def curve(
     truth: Sequence[Annotation],

@@ -34,6 +34,7 @@ def read_coco(location: Path) -> DetectionDataset:
         BadData: something is missing or wrong; the first few faults are told.
     """
     faults = Faults()
+    files.refuse_links(location, (ANNOTATIONS,))
     sources = [_source(location, split) for split in ("train", "val")]
     contents = [coco_json.read(path) for path in sources]
     class_names = [_classes(path, c, faults) for path, c in zip(sources, contents, strict=True)]
@@ -64,7 +65,9 @@ def _source(location: Path, split: str) -> Path:
 def _pictures(location: Path, source: Path) -> Path:
     """train2017/ for instances_train2017.json; else images/."""
     own = location / source.stem.removeprefix("instances_")
-    return own if own.is_dir() else location / SHARED_PICTURES
+    folder = own if own.is_dir() else location / SHARED_PICTURES
+    files.refuse_links(location, (folder.name,))
+    return folder
 
 
 def _in_order(categories: Sequence[CocoCategory]) -> list[CocoCategory]:

@@ -29,11 +29,27 @@ def inside(folder: Path, name: str) -> Path:
     if UNSAFE.search(name):
         raise Unusable(f"the path {name[:200]!r} leaves the folder; name a file below {folder}")
     path = folder
-    for part in PurePosixPath(name).parts:
-        path = path / part
-        if path.is_symlink():
-            raise Unusable(f"{path} is a link; put the file itself there")
+    try:
+        for part in PurePosixPath(name).parts:
+            path = path / part
+            if path.is_symlink():
+                raise Unusable(f"{path} is a link; put the file itself there")
+    except (OSError, ValueError) as error:
+        raise Unusable(f"the path {name[:200]!r} cannot be one ({error.args[-1]})") from error
     return path
+
+
+def refuse_links(folder: Path, names: Iterable[str]) -> None:
+    """What is in the folder must be there itself.
+
+    Raises:
+        BadData: something is behind a link.
+    """
+    for name in names:
+        try:
+            inside(folder, name)
+        except Unusable as fault:
+            raise BadData(f"data.dataset: {fault}") from fault
 
 
 def content(path: Path, most_bytes: int) -> bytes:

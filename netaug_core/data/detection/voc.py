@@ -80,6 +80,9 @@ def _years(location: Path) -> list[Path]:
 def _lists(location: Path) -> tuple[list[Path], Path]:
     """What to train on, and what to test on."""
     years = _years(location) or [location]
+    for year in years:
+        files.refuse_links(location, [year.name] if year != location else [])
+        files.refuse_links(year, (PICTURES, ANNOTATIONS, LISTS.as_posix()))
     lists = years[0] / LISTS
     if (lists / "test.txt").is_file():
         return [_training_list(year / LISTS) for year in years], lists / "test.txt"

@@ -86,7 +86,8 @@ def _parsed(content: bytes) -> Element:
     parser.CharacterDataHandler = builder.data
     try:
         parser.Parse(content, True)
-    except expat.ExpatError as error:
+    # The latter two: an encoding that Python does not know, or not as one of text.
+    except (expat.ExpatError, LookupError, ValueError) as error:
         raise BadXml(f"this is not well-formed XML ({error}); write it anew") from error
     return builder.close()
 

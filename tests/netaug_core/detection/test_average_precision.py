@@ -10,6 +10,8 @@ from netaug_core.detection.average_precision import area, eleven_points
 from netaug_core.detection.matching import Curve, curve
 from tests.netaug_core.detection.detections import A, B, by_hand, found_of, many, truth_of
 
+RECALLS = np.linspace(0, 1, 101)
+
 
 def test_the_curve_counts_right_and_wrong_in_order_of_score() -> None:
     of_class = curve(*by_hand(), 0)
@@ -128,10 +130,13 @@ def test_both_programs_agree_where_their_definitions_meet() -> None:
     # ((1 + 0.95) / 2 - 0.95) / 100 apart.
     assert voc.mean == pytest.approx(coco.ap50, abs=1e-3)
     for ours, theirs in zip(voc.classes, coco.classes, strict=True):
-        assert theirs.precision50 == pytest.approx(at_101_recalls(ours.curve), abs=1e-12)
+        assert theirs.precision50 == pytest.approx(ours.curve.best_precision(RECALLS), abs=1e-12)
 
 
-def at_101_recalls(of_class: Curve) -> np.ndarray:
-    """COCO's definition, from our curve."""
-    thresholds = np.linspace(0, 1, 101)
-    return np.array([of_class.precision[of_class.recall >= t].max(initial=0.0) for t in thresholds])
+def test_the_curve_at_a_few_recalls() -> None:
+    recalls = np.array([0.0, 1 / 3, 0.34, 2 / 3, 0.67, 1.0])
+
+    best = curve(*by_hand(), 0).best_precision(recalls)
+
+    assert best.tolist() == pytest.approx([1, 1, 2 / 3, 2 / 3, 0, 0])
+    assert curve([truth_of([A])], [found_of()], 0).best_precision(recalls).tolist() == [0] * 6

@@ -131,12 +131,22 @@ def test_a_bad_picture_is_named(tmp_path: Path, fields: dict[str, object], sente
         read_coco(tmp_path)
 
 
-def test_a_linked_folder_of_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_linked_picture_is_refused(tmp_path: Path) -> None:
     detection_sets.write_coco_folder(tmp_path)
     (tmp_path / "val" / "val_0.png").rename(tmp_path / "val_0.png")
     (tmp_path / "val" / "val_0.png").symlink_to(tmp_path / "val_0.png")
 
     with pytest.raises(BadData, match=r"val_0\.png is a link"):
+        read_coco(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["val", "annotations"])
+def test_a_folder_behind_a_link_is_refused(tmp_path: Path, name: str) -> None:
+    detection_sets.write_coco_folder(tmp_path)
+    (tmp_path / name).rename(tmp_path / "elsewhere")
+    (tmp_path / name).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(BadData, match=rf"{name} is a link"):
         read_coco(tmp_path)
 
 

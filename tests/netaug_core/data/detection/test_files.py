@@ -6,6 +6,7 @@ import pytest
 
 from netaug_core.data.detection import files, voc_xml
 from netaug_core.errors import BadData
+from tests.netaug_core import detection_sets
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
@@ -15,6 +16,11 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     assert files.content(path, 5) == b"12345"
     with pytest.raises(BadData, match=r"a\.xml is larger than 4 bytes; split or remove it"):
         files.content(path, 4)
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(files.Unusable, match="cannot be one"):
+        files.inside(tmp_path, "a" * 5000)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/../b", "/a", "a//b", "a\\b", "C:a", "a\0b"])
@@ -46,3 +52,27 @@ def test_an_encoding_does_not_smuggle_a_doctype_in(tmp_path: Path) -> None:
 
     with pytest.raises(voc_xml.BadXml, match="<!DOCTYPE> is not accepted"):
         voc_xml.read(path)
+
+
+@pytest.mark.parametrize("encoding", ["nonsense", "idna", "rot13", "utf-7", "cp037"])
+def test_a_strange_encoding_is_a_sentence(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.xml"
+    path.write_text(f'<?xml version="1.0" encoding="{encoding}"?><annotation/>')
+
+    with pytest.raises(voc_xml.BadXml):
+        voc_xml.read(path)
+
+
+def test_damage_anywhere_is_a_sentence_or_harmless(tmp_path: Path) -> None:
+    detection_sets.write_voc_folder(tmp_path)
+    path = tmp_path / "Annotations/test_0.xml"
+    good = path.read_bytes()
+    told = 0
+    for place in range(0, len(good), 7):
+        path.write_bytes(good[:place] + bytes([place % 256]) + good[place + 1 :])
+        try:
+            voc_xml.read(path)
+        except voc_xml.BadXml:
+            told += 1
+
+    assert told > len(good) / 7 / 4

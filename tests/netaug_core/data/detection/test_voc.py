@@ -139,6 +139,11 @@ def spoil_linked_annotation(root: Path) -> None:
     (root / "Annotations/test_0.xml").symlink_to(root / "elsewhere.xml")
 
 
+def spoil_linked_folder(root: Path) -> None:
+    (root / "Annotations").rename(root / "elsewhere")
+    (root / "Annotations").symlink_to(root / "elsewhere")
+
+
 def spoil_second_annotation(root: Path) -> None:
     (root / "Annotations/other.xml").write_bytes((root / "Annotations/test_0.xml").read_bytes())
     with (root / "ImageSets/Main/test.txt").open("a") as file:
@@ -198,6 +203,7 @@ def replace(path: Path, old: str, new: str) -> None:
         (spoil_leaving, r"secret\.xml' leaves the folder"),
         (spoil_linked_picture, r"test_0\.png is a link; put the file itself there"),
         (spoil_linked_annotation, r"test_0\.xml is a link; put the file itself there"),
+        (spoil_linked_folder, r"Annotations is a link; put the file itself there"),
         (spoil_second_annotation, r"other\.xml: <filename> is 'test_0\.png'.*one annotation"),
         (spoil_unknown_class, r"object 1 \(bog\): the class 'bog' is unknown.*bag, coat, shoe"),
         (spoil_size, r"the picture is 60 x 40, but its annotation says 61 x 40"),
