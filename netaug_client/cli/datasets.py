@@ -69,7 +69,10 @@ def make(  # noqa: PLR0913  # the options of a command
     size: Annotated[int, typer.Option(help="Side of a picture, in pixels.")] = 256,
     seed: Annotated[int, typer.Option(help="The same seed, the same set.")] = 0,
     form: Annotated[
-        Form, typer.Option(help="Pascal VOC's files, COCO's, or each in a folder of its name.")
+        Form,
+        typer.Option(
+            "--format", help="Pascal VOC's files, COCO's, or each in a folder of its name."
+        ),
     ] = Form.VOC,
 ) -> None:
     """Generate a detection dataset: garments or stamps over photos and textures.
@@ -83,7 +86,7 @@ def make(  # noqa: PLR0913  # the options of a command
         )
     numbers = (f"--train={train}", f"--test={test}", f"--size={size}", f"--seed={seed}")
     code = processes.exit_code(
-        ["netaug_core.data.scenes", *numbers, f"--form={form}", "--", kind, str(directory)],
+        ["netaug_core.data.scenes", *numbers, f"--format={form}", "--", kind, str(directory)],
         processes.inherited(),
     )
     if code == BadSpec.exit_code:

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         size=options.size,
         data_roots=tuple(options.data),
     )
-    forms: tuple[Form, ...] = get_args(Form) if options.form == "both" else (options.form,)
+    forms: tuple[Form, ...] = get_args(Form) if options.format == "both" else (options.format,)
     try:
         for form in forms:
             folder = options.directory / form if len(forms) > 1 else options.directory
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--size", type=int, default=plan.size, metavar="S", help="side of a picture, in pixels")
     add("--seed", type=int, default=plan.seed, metavar="N")
     add(
-        "--form",
+        "--format",
         choices=(*get_args(Form), "both"),
         default="voc",
         help="Pascal VOC's files, COCO's, or each in a folder of its name",

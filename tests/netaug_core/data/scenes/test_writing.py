@@ -125,7 +125,7 @@ def test_a_folder_that_holds_something_is_left_alone(root: Path, tmp_path: Path)
 def test_the_command_writes_both_forms_and_tells_their_digests(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    numbers = ("--train", "2", "--test", "1", "--size", "48", "--form", "both")
+    numbers = ("--train", "2", "--test", "1", "--size", "48", "--format", "both")
 
     code = main(["fashion-scenes", str(tmp_path / "set"), *numbers, "--data", str(root)])
 
