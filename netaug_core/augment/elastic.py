@@ -27,18 +27,23 @@ class ElasticConv2d(nn.Conv2d):
         if self.groups > 1:
             return F.conv2d(
                 input,
-                self.weight[:in_channels],
+                self.active_weight(in_channels),
                 stride=self.stride,
                 padding=self.padding,
                 groups=in_channels,
             )
+        weight = self.active_weight(in_channels)
+        bias = None if self.bias is None else self.bias[: self.active_out_channels]
+        return F.conv2d(input, weight, bias, stride=self.stride, padding=self.padding)
+
+    def active_weight(self, in_channels: int) -> Tensor:
+        """The weights that run on so many channels."""
+        if self.groups > 1:
+            return self.weight[:in_channels]
         out_channels = self.active_out_channels
         if self.active_in is None:
-            weight = self.weight[:out_channels, :in_channels]
-        else:
-            weight = torch.cat([self.weight[:out_channels, part] for part in self.active_in], 1)
-        bias = None if self.bias is None else self.bias[:out_channels]
-        return F.conv2d(input, weight, bias, stride=self.stride, padding=self.padding)
+            return self.weight[:out_channels, :in_channels]
+        return torch.cat([self.weight[:out_channels, part] for part in self.active_in], 1)
 
 
 class ElasticBatchNorm2d(nn.BatchNorm2d):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from netaug_core.models import strided
+from netaug_core.models import recomputing, strided
 from netaug_core.models.regularisers import DropBlock, DropPath
 from netaug_core.vocabulary import Convolution
 
@@ -42,12 +42,24 @@ class ConvNorm(nn.Module):
         self.drop_block: DropBlock | None = None
 
     def forward(self, images: Tensor) -> Tensor:
-        features = strided.convolve(self.conv, images)
+        return self.finish(strided.convolve(self.conv, images))
+
+    def finish(self, features: Tensor) -> Tensor:
+        """What follows the convolution."""
         if self.norm is not None:
             features = self.norm(features)
         if self.activation is not None:
             features = self.activation(features)
         return features if self.drop_block is None else self.drop_block(features)
+
+    def finish_into(self, features: Tensor, following: nn.Conv2d) -> Tensor:
+        """following(finish(features)), keeping one tensor less where that can be."""
+        norm, activation = self.norm, self.activation
+        if norm is None or activation is None or self.drop_block is not None:
+            return strided.convolve(following, self.finish(features))
+        if not recomputing.can_join(norm, activation, following):
+            return strided.convolve(following, self.finish(features))
+        return recomputing.joined(features, norm, activation, following)
 
     def rows(self) -> tuple[Tensor, ...]:
         """Everything that has the output channels along dimension 0."""
@@ -127,7 +139,12 @@ class DepthwiseBlock(nn.Module):
     """Expansion (None in a separable block), depthwise convolution, linear projection.
 
     Squeeze-and-excitation stands between the last two if it is given.
+
+    Attributes:
+        recomputes: with less memory while training on the CPU; the same numbers but for rounding.
     """
+
+    recomputes = True
 
     def __init__(self, layers: Mapping[str, ConvNorm], *, has_shortcut: bool) -> None:
         super().__init__()
@@ -139,13 +156,34 @@ class DepthwiseBlock(nn.Module):
         self.join = Join() if has_shortcut else None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        features: Tensor = inputs if self.expand is None else self.expand(inputs)
-        features = self.depthwise(features)  # (B, mid, H / stride, W / stride)
-        if self.squeeze is not None and self.excite is not None:
-            average = features.mean((2, 3), keepdim=True)  # (B, mid, 1, 1)
-            features = features * self.excite(self.squeeze(average))
-        features = self.project(features)
+        if self.recomputes and self.training and recomputing.suits(inputs):
+            features = self._recomputing(inputs)
+        else:
+            features = inputs if self.expand is None else self.expand(inputs)
+            features = self._excited(self.depthwise(features))  # (B, mid, H / stride, W / stride)
+            features = self.project(features)
         return features if self.join is None else self.join(features, inputs)
+
+    def _recomputing(self, inputs: Tensor) -> Tensor:
+        """The same from the same layers, each joined to the convolution after it."""
+        if self.expand is None:
+            features = strided.convolve(self.depthwise.conv, inputs)
+        else:
+            features = strided.convolve(self.expand.conv, inputs)
+            features = self.expand.finish_into(features, self.depthwise.conv)
+        if self.squeeze is None:
+            features = self.depthwise.finish_into(features, self.project.conv)
+        else:
+            features = self._excited(self.depthwise.finish(features))
+            features = strided.convolve(self.project.conv, features)
+        return self.project.finish(features)
+
+    def _excited(self, features: Tensor) -> Tensor:
+        if self.squeeze is None or self.excite is None:
+            return features
+        average = features.mean((2, 3), keepdim=True)  # (B, mid, 1, 1)
+        share: Tensor = self.excite(self.squeeze(average))
+        return features * share
 
     def inner_channels(self) -> list[InnerChannels]:
         """In the order in which to sort them: what is sorted first does not change the next."""
