@@ -62,6 +62,8 @@ def _train(options: argparse.Namespace) -> int:
     except BrokenPipeError:
         return EXIT_NO_SUPERVISOR
     except Exception as error:  # noqa: BLE001  # the edge: whatever it was, the supervisor is told
+        if _is_first(place):
+            _log_whole(error)
         return _report_failure(error, reporter)
     return 0
 
@@ -85,11 +87,14 @@ def _place(options: argparse.Namespace) -> Rendezvous | None:
 
 def _reporter(options: argparse.Namespace, place: Rendezvous | None) -> Reporter:
     """Of several processes only the first tells events; each tells of its own failure."""
-    is_first = place is None or place.rank == 0
-    reporter = _told_by_first(options) if is_first else Both()
+    reporter = _told_by_first(options) if _is_first(place) else Both()
     if options.failure_fd is not None:
         return FailuresApart(EventStream(options.failure_fd), reporter)
-    return reporter if is_first else FailuresApart(Console(), reporter)
+    return reporter if _is_first(place) else FailuresApart(Console(), reporter)
+
+
+def _is_first(place: Rendezvous | None) -> bool:
+    return place is None or place.rank == 0
 
 
 def _told_by_first(options: argparse.Namespace) -> Reporter:
@@ -138,12 +143,16 @@ def read_spec(path: Path) -> JobSpec:
         raise BadSpec(f"{path}: {error}") from error
 
 
+def _log_whole(error: Exception) -> None:
+    """What an event cannot hold, for the job's log."""
+    if isinstance(error, CoreError) and len(str(error)) > MAX_MESSAGE:
+        sys.stderr.write(f"{error}\n")
+
+
 def _report_failure(error: Exception, reporter: Reporter) -> int:
     failed, code = classify(error)
     if not isinstance(error, CoreError):
         traceback.print_exc()
-    elif len(str(error)) > MAX_MESSAGE:
-        sys.stderr.write(f"{error}\n")  # whole, for the log: the event's message is cut
     try:
         reporter.emit(failed)
     except BrokenPipeError:
