@@ -110,7 +110,8 @@ class DetectionTransform:
         if self.variation.zoom_out:
             window = windows.zoomed_out(draws[ZOOM], window)
         if self.variation.crop:
-            window = windows.cropped(draws[CROP], window, annotation.boxes)
+            wanted = annotation.boxes[~annotation.ignored]
+            window = windows.cropped(draws[CROP], window, wanted)
         shape = (annotation.width, annotation.height)
         return views.fitted(window, shape, size, letterbox=self.variation.resize == "letterbox")
 
