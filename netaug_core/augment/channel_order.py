@@ -45,7 +45,8 @@ def sort_channels(
 
 
 def _importance_order(inner: InnerChannels) -> Tensor:
-    importance = inner.importance.abs().sum((0, 2, 3))  # (channels,)
+    # In float64 the sum is the same wherever the channel stands: sorting again moves nothing.
+    importance = inner.importance.double().abs().sum((0, 2, 3))  # (channels,)
     return torch.argsort(importance, descending=True, stable=True)
 
 

@@ -72,6 +72,25 @@ def test_sorting_twice_changes_nothing_more(network: Architecture) -> None:
         assert torch.equal(tensor, once[name]), name
 
 
+@each_network
+def test_channels_of_equal_importance_keep_their_order(network: Architecture) -> None:
+    # The same magnitudes in another order for each channel: float32 sums of them differ.
+    supernet, optimizer, _ = trained_supernet(network)
+    generator = torch.Generator().manual_seed(1)
+    for block in supernet.blocks():
+        for inner in block.inner_channels():
+            columns = inner.importance.detach().transpose(0, 1)  # a view, a row a channel
+            row = torch.rand(columns[0].numel(), generator=generator)
+            for channel in columns:
+                channel.copy_(row[torch.randperm(len(row), generator=generator)].view_as(channel))
+    before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
+
+    sort_channels(supernet, optimizer)
+
+    for name, tensor in supernet.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
 def test_every_channel_that_only_its_block_sees_is_sorted() -> None:
     supernet, _, _ = trained_supernet(own())
 
