@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
 from netaug_core.data.detection import files
@@ -65,13 +66,19 @@ def read(path: Path) -> CocoFile:
         return TypeAdapter(CocoFile).validate_json(files.content(path, MOST_BYTES))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False)
-        lines = [
-            f"\n  {'.'.join(str(step) for step in problem['loc']) or 'the file'}: "
-            f"{problem['msg']}; got {str(problem['input'])[:MAX_TEXT]!r}"
-            for problem in problems[:MOST_TOLD]
-        ]
+        lines = [_line(problem) for problem in problems[:MOST_TOLD]]
         if len(problems) > MOST_TOLD:
-            lines.append(f"\n  and {len(problems) - MOST_TOLD} more")
+            lines.append(f"and {len(problems) - MOST_TOLD} more")
+        told = "".join(f"\n  {line}" for line in lines)
         raise BadData(
-            f"data.dataset: {path} is not a COCO file of objects; correct it:{''.join(lines)}"
+            f"data.dataset: {path} is not a COCO file of objects; correct it:{told}"
         ) from error
+
+
+def _line(problem: ErrorDetails) -> str:
+    """Where, what, and the value, unless it is a list or the whole file."""
+    place = ".".join(str(step) for step in problem["loc"]) or "the file"
+    value = problem["input"]
+    is_short = isinstance(value, str | int | float | None) and problem["type"] != "missing"
+    got = f"; got {str(value)[:MAX_TEXT]!r}" if is_short and problem["loc"] else ""
+    return f"{place}: {problem['msg']}{got}"

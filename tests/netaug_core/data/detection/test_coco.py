@@ -173,6 +173,13 @@ def test_a_file_that_is_no_coco_file_is_named(tmp_path: Path, text: str) -> None
         read_coco(tmp_path)
 
 
+def test_a_missing_list_is_named_without_the_rest_of_the_file(tmp_path: Path) -> None:
+    write_changed(tmp_path, lambda document: document.pop("categories"))
+
+    with pytest.raises(BadData, match=r"correct it:\n  categories: Field required$"):
+        read_coco(tmp_path)
+
+
 def test_a_part_that_is_not_there_is_named(tmp_path: Path) -> None:
     detection_sets.write_coco_folder(tmp_path)
     (tmp_path / "annotations/instances_val.json").unlink()
