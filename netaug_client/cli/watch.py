@@ -2,13 +2,14 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from netaug_client.cli import interrupts
 from netaug_client.cli.output import duration, say
 from netaug_client.errors import WaitTimedOut
 from netaug_client.jobs import Job
@@ -109,10 +110,19 @@ def follow(job: Job, shown: View, *, timeout: float | None) -> JobDetails:
 
     Raises:
         WaitTimedOut: it is not, after `timeout` seconds.
+        KeyboardInterrupt: Ctrl-C.
     """
+    with interrupts.remembered() as look:
+        return _follow(job, shown, look, timeout=timeout)
+
+
+def _follow(
+    job: Job, shown: View, look: Callable[[], None], *, timeout: float | None
+) -> JobDetails:
     until = None if timeout is None else time.monotonic() + timeout
     seen = 0
     while True:
+        look()
         details = job.refresh().details
         while page := job.events_page(after=seen):
             for event in page:
