@@ -109,9 +109,15 @@ def _lay_over(under: dict[str, Any], over: dict[str, Any]) -> None:
 def write_data(root: Path) -> Path:
     """A data root with the pictures, and a finished network for them."""
     shapes.write_folder(root / DATASET)
+    write_finished(root, FINISHED, seed=99)
+    return root
+
+
+def write_finished(root: Path, name: str, *, seed: int) -> None:
+    """The file of a network for the pictures, as a finished job would have left it."""
     spec = JobSpec.model_validate(document())
     dataset = open_dataset(spec.data, (root,))
-    network = build(architecture_of(spec, dataset), torch.Generator().manual_seed(99))
+    network = build(architecture_of(spec, dataset), torch.Generator().manual_seed(seed))
     preprocessing = {
         "input_size": spec.model.input_size,
         "channels": dataset.in_channels,
@@ -122,8 +128,7 @@ def write_data(root: Path) -> Path:
         "classes": json.dumps(dataset.class_names),
         "preprocessing": json.dumps(preprocessing),
     }
-    tensors_file.write(root / FINISHED, network, facts)
-    return root
+    tensors_file.write(root / name, network, facts)
 
 
 class Asked(Control):
