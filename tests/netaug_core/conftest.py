@@ -34,7 +34,7 @@ class FinishedRun:
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """An undisturbed run of the command line."""
     directory = tmp_path_factory.mktemp("finished")
-    spec = runs.write_spec(directory, runs.tiny_document())
+    spec = runs.write_spec(directory, runs.whole_document())
     out = directory / "out"
     process = runs.start(spec, out)
     events = process.rest()

@@ -1,5 +1,6 @@
 """Tiny real runs: 1,293 digits, a net of a tenth of the width, ten steps."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -23,9 +24,13 @@ from netaug_core.training.snapshots import Snapshots
 from netaug_core.training.state import RunState
 from netaug_core.training.trainer import Outside, Trainer
 from netaug_core.weights import Inputs
+from tests.small_network import SMALL_MODEL
 
 STEPS_PER_EPOCH = 5  # 1,293 images in batches of 256
 TOTAL_STEPS = 10
+WHOLE_EPOCHS = 6  # of a run that is killed on its way: see Process.hold_back
+WHOLE_STEPS = WHOLE_EPOCHS * STEPS_PER_EPOCH
+PIPE_BYTES = 4096  # the least a pipe can hold
 
 
 def tiny_document(**training: object) -> dict[str, Any]:
@@ -45,6 +50,16 @@ def tiny_document(**training: object) -> dict[str, Any]:
             **training,
         },
     }
+
+
+def small_document(**training: object) -> dict[str, Any]:
+    """The same with a net of few layers, for runs that go all the way to the verified files."""
+    found = tiny_document(**training)
+    return found | {"model": {**SMALL_MODEL, "dropout": 0.1}}
+
+
+def whole_document() -> dict[str, Any]:
+    return small_document(epochs=WHOLE_EPOCHS)
 
 
 def tiny_spec(**training: object) -> JobSpec:
@@ -116,6 +131,10 @@ class Process:
     process: subprocess.Popen[str]
     stream: int
     buffer: bytes = b""
+
+    def hold_back(self) -> None:
+        """The run waits whenever it is 4 KB of events, some fifteen steps, ahead of its reader."""
+        fcntl.fcntl(self.stream, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     def next_event(self) -> AnyRunEvent | None:
         """Blocks until the next event; None at the end of the stream."""

@@ -18,6 +18,7 @@ from netaug_core.training import checkpoint
 from tests.netaug_core import runs
 from tests.netaug_core.conftest import FinishedRun
 
+LAST = f"checkpoint-{runs.WHOLE_STEPS}.pt"
 FILES = {"model.safetensors", "model.onnx", "model_card.md", "model_card.json", "metrics.csv"}
 
 
@@ -45,7 +46,9 @@ def test_each_epoch_ends_with_its_metrics_and_metrics_csv_has_the_same(
     with (finished_run.out / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
 
-    assert [e.step for e in ends] == [runs.STEPS_PER_EPOCH, runs.TOTAL_STEPS]
+    assert [e.step for e in ends] == list(
+        range(runs.STEPS_PER_EPOCH, runs.WHOLE_STEPS + 1, runs.STEPS_PER_EPOCH)
+    )
     for end, row in zip(ends, rows, strict=True):
         assert {name: float(row[name]) for name in end.values} == end.values
         assert {"train_loss", "train_loss_augmented", "validation_accuracy"} <= set(end.values)
@@ -74,18 +77,13 @@ def test_the_model_card_holds_scores_spec_and_certificate(finished_run: Finished
 def test_only_the_newest_two_checkpoints_remain(finished_run: FinishedRun) -> None:
     names = {path.name for path in finished_run.out.iterdir()} - FILES
 
-    assert names == {"checkpoint-9.pt", "checkpoint-10.pt"}
+    assert names == {f"checkpoint-{runs.WHOLE_STEPS - 1}.pt", LAST}
 
 
 def test_a_run_killed_in_mid_epoch_resumes_to_the_same_bits(
     finished_run: FinishedRun, tmp_path: Path
 ) -> None:
-    killed = runs.start(finished_run.spec, tmp_path)
-    while not _is_checkpoint(killed.next_event(), at_least=7):
-        pass
-    killed.process.send_signal(signal.SIGKILL)
-    killed.wait()
-    newest = max(tmp_path.glob("checkpoint-*.pt"), key=lambda p: int(p.stem.split("-")[1]))
+    newest = _killed_at(7, finished_run.spec, tmp_path)
 
     resumed = runs.start(finished_run.spec, tmp_path, "--resume", str(newest))
     events = resumed.rest()
@@ -93,8 +91,19 @@ def test_a_run_killed_in_mid_epoch_resumes_to_the_same_bits(
 
     assert (code, errors) == (0, "")
     assert events[0].type == "started"
-    assert 7 <= events[0].from_step < runs.TOTAL_STEPS
+    assert 7 <= events[0].from_step < runs.WHOLE_STEPS
     _assert_same_bits(tmp_path, finished_run.out)
+
+
+def _killed_at(step: int, spec: Path, out: Path) -> Path:
+    """Start a run and kill it some steps later; its newest checkpoint."""
+    killed = runs.start(spec, out)
+    killed.hold_back()
+    while not _is_checkpoint(killed.next_event(), at_least=step):
+        pass
+    killed.process.send_signal(signal.SIGKILL)
+    killed.wait()
+    return max(out.glob("checkpoint-*.pt"), key=lambda path: int(path.stem.split("-")[1]))
 
 
 def _is_checkpoint(event: object, at_least: int) -> bool:
@@ -103,8 +112,8 @@ def _is_checkpoint(event: object, at_least: int) -> bool:
 
 
 def _assert_same_bits(out: Path, expected: Path) -> None:
-    ours = checkpoint.read(out / "checkpoint-10.pt")["learner"]["net"]
-    theirs = checkpoint.read(expected / "checkpoint-10.pt")["learner"]["net"]
+    ours = checkpoint.read(out / LAST)["learner"]["net"]
+    theirs = checkpoint.read(expected / LAST)["learner"]["net"]
     for name, tensor in theirs.items():
         assert torch.equal(ours[name], tensor), name
     exported = load_file(out / "model.safetensors")
@@ -115,7 +124,7 @@ def _assert_same_bits(out: Path, expected: Path) -> None:
 @pytest.mark.parametrize("way", ["sigterm", "control file"])
 def test_a_run_asked_to_leave_writes_a_checkpoint_and_leaves(way: str, tmp_path: Path) -> None:
     control = tmp_path / "control"
-    spec = runs.write_spec(tmp_path, runs.tiny_document(epochs=50))
+    spec = runs.write_spec(tmp_path, runs.small_document(epochs=10_000))
     process = runs.start(spec, tmp_path / "out", "--control", str(control))
     while not _is_checkpoint(process.next_event(), at_least=2):
         pass
@@ -134,7 +143,7 @@ def test_a_run_asked_to_leave_writes_a_checkpoint_and_leaves(way: str, tmp_path:
 
 def test_a_run_told_to_stop_finishes_with_the_best_network_so_far(tmp_path: Path) -> None:
     control = tmp_path / "control"
-    spec = runs.write_spec(tmp_path, runs.tiny_document(epochs=50))
+    spec = runs.write_spec(tmp_path, runs.small_document(epochs=10_000))
     process = runs.start(spec, tmp_path / "out", "--control", str(control))
     while not _is_checkpoint(process.next_event(), at_least=2):
         pass
@@ -147,31 +156,40 @@ def test_a_run_told_to_stop_finishes_with_the_best_network_so_far(tmp_path: Path
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert finished.result["stopped_early"] is True
-    assert finished.step < 50 * runs.STEPS_PER_EPOCH
+    assert finished.step < 10_000 * runs.STEPS_PER_EPOCH
 
 
-def test_a_control_adds_the_plain_run_and_its_receipt(tmp_path: Path) -> None:
-    document = runs.tiny_document() | {"control": True}
-    process = runs.start(runs.write_spec(tmp_path, document), tmp_path / "out")
+@pytest.fixture(scope="module")
+def controlled(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """An undisturbed run with a control."""
+    directory = tmp_path_factory.mktemp("controlled")
+    document = runs.whole_document() | {"control": True}
+    spec, out = runs.write_spec(directory, document), directory / "out"
+    process = runs.start(spec, out)
     events = process.rest()
-    code, errors = process.wait()
-    card = json.loads((tmp_path / "out" / "model_card.json").read_text())
+    return FinishedRun(spec, out, events, *process.wait())
+
+
+def test_a_control_adds_the_plain_run_and_its_receipt(
+    controlled: FinishedRun, tmp_path: Path
+) -> None:
+    card = json.loads((controlled.out / "model_card.json").read_text())
     receipt = card["netaug_receipt"]
 
-    assert (code, errors) == (0, "")
-    assert events[0].total_steps == 2 * runs.TOTAL_STEPS
-    finished = events[-1]
+    assert (controlled.code, controlled.errors) == (0, "")
+    assert controlled.events[0].total_steps == 2 * runs.WHOLE_STEPS
+    finished = controlled.events[-1]
     assert isinstance(finished, Finished)
-    assert finished.step == 2 * runs.TOTAL_STEPS
+    assert finished.step == 2 * runs.WHOLE_STEPS
     assert finished.result["gain"] == receipt["gain"]
     gain = 100 * (finished.result["test_accuracy"] - receipt["control_test_accuracy"])
     assert receipt["gain"] == pytest.approx(gain)
-    assert "top-1 points over the plain network" in (tmp_path / "out/model_card.md").read_text()
+    assert "top-1 points over the plain network" in (controlled.out / "model_card.md").read_text()
     _assert_control_is_the_plain_run(tmp_path, receipt)
 
 
 def _assert_control_is_the_plain_run(directory: Path, receipt: dict[str, float]) -> None:
-    plain = runs.write_spec(directory / "plain", runs.tiny_document() | {"augment": None})
+    plain = runs.write_spec(directory / "plain", runs.whole_document() | {"augment": None})
     process = runs.start(plain, directory / "plain" / "out")
     finished = process.rest()[-1]
     process.wait()
@@ -180,28 +198,20 @@ def _assert_control_is_the_plain_run(directory: Path, receipt: dict[str, float])
     assert finished.result["test_accuracy"] == receipt["control_test_accuracy"]
 
 
-@pytest.mark.parametrize("at_step", [4, 13])
+@pytest.mark.parametrize("at_step", [7, runs.WHOLE_STEPS + 3], ids=["main", "control"])
 def test_a_run_with_a_control_killed_in_either_half_ends_as_undisturbed(
-    at_step: int, tmp_path: Path
+    controlled: FinishedRun, at_step: int, tmp_path: Path
 ) -> None:
-    spec = runs.write_spec(tmp_path, runs.tiny_document() | {"control": True})
-    whole = runs.start(spec, tmp_path / "whole")
-    expected = whole.rest()[-1]
-    whole.wait()
-    killed = runs.start(spec, tmp_path / "out")
-    while not _is_checkpoint(killed.next_event(), at_least=at_step):
-        pass
-    killed.process.send_signal(signal.SIGKILL)
-    killed.wait()
-    files = (tmp_path / "out").glob("checkpoint-*.pt")
-    newest = max(files, key=lambda path: int(path.stem.split("-")[1]))
+    newest = _killed_at(at_step, controlled.spec, tmp_path / "out")
 
-    resumed = runs.start(spec, tmp_path / "out", "--resume", str(newest))
+    resumed = runs.start(controlled.spec, tmp_path / "out", "--resume", str(newest))
     events = resumed.rest()
     resumed.wait()
 
-    finished = events[-1]
-    assert events[0].from_step >= at_step
+    expected, finished = controlled.events[-1], events[-1]
+    in_control = events[0].from_step > runs.WHOLE_STEPS
+    assert at_step <= events[0].from_step < 2 * runs.WHOLE_STEPS
+    assert in_control == (at_step > runs.WHOLE_STEPS)
     assert isinstance(expected, Finished)
     assert isinstance(finished, Finished)
     for name in ("test_accuracy", "test_loss", "gain", "control_test_accuracy"):
@@ -209,7 +219,7 @@ def test_a_run_with_a_control_killed_in_either_half_ends_as_undisturbed(
 
 
 def test_a_run_whose_reader_has_gone_ends_at_once(tmp_path: Path) -> None:
-    spec = runs.write_spec(tmp_path, runs.tiny_document(epochs=50))
+    spec = runs.write_spec(tmp_path, runs.small_document(epochs=10_000))
     process = runs.start(spec, tmp_path / "out")
     process.next_event()
     unread = process.stream
@@ -222,8 +232,8 @@ def test_a_run_whose_reader_has_gone_ends_at_once(tmp_path: Path) -> None:
 
 
 def test_a_damaged_checkpoint_is_refused_by_name(finished_run: FinishedRun, tmp_path: Path) -> None:
-    damaged = tmp_path / "checkpoint-9.pt"
-    content = bytearray((finished_run.out / "checkpoint-9.pt").read_bytes())
+    damaged = tmp_path / "checkpoint-29.pt"
+    content = bytearray((finished_run.out / "checkpoint-29.pt").read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
 
@@ -233,7 +243,7 @@ def test_a_damaged_checkpoint_is_refused_by_name(finished_run: FinishedRun, tmp_
 
     assert code == 69
     assert isinstance(failed, Failed)
-    assert "checkpoint-9.pt is damaged" in failed.message
+    assert "checkpoint-29.pt is damaged" in failed.message
 
 
 def test_the_light_modules_do_not_load_torch() -> None:

@@ -23,12 +23,14 @@ from netaug_core.export.artifacts import Exporter
 from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
 from netaug_core.export.verify import verify
 from netaug_core.models.network import build
+from netaug_core.spec import JobSpec
 from netaug_core.training.calibration import calibrate
 from netaug_core.training.control import LeaveRequested
 from netaug_core.training.evaluate import predict
 from tests.netaug_core import runs
 
-TAMPERED = "blocks.3.depthwise"  # a layer in the middle
+SPEC = JobSpec.model_validate(runs.small_document() | {"augment": None})
+TAMPERED = "blocks.3.depthwise"  # the last of the blocks
 
 
 def nothing() -> None:
@@ -50,27 +52,26 @@ class Exported:
 
     def verify_here(self) -> dict[str, str | None]:
         """The first differing layer of each file, by the same code without a process."""
-        report = verify(runs.plain_spec(), self.directory, self.reference_file, ())
+        report = verify(SPEC, self.directory, self.reference_file, ())
         return {file.name: file.first_different_layer for file in report.files if not file.agrees}
 
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     directory = tmp_path_factory.mktemp("export")
-    spec = runs.plain_spec()
-    dataset = open_dataset(spec.data, ())
+    dataset = open_dataset(SPEC.data, ())
     network = build(
-        spec.model.architecture(num_classes=10, in_channels=1), torch.Generator().manual_seed(0)
+        SPEC.model.architecture(num_classes=10, in_channels=1), torch.Generator().manual_seed(0)
     ).eval()
-    transform = TrainTransform(spec.data, spec.model.input_size, seed=0)
+    transform = TrainTransform(SPEC.data, SPEC.model.input_size, seed=0)
     feed = Feed(transform, dataset.normalisation, torch.device("cpu"))
     # Without it an untrained net's activations fade out, and no layer matters to the logits.
     calibrate(network, feed.calibration(dataset.train, 64), nothing)
     logits = predict(network, dataset.test, feed, nothing)
-    Exporter(spec, dataset, directory, (), nothing).write_models(network)
+    Exporter(SPEC, dataset, directory, (), nothing).write_models(network)
     probe = reference.probe_images(dataset.test, feed)
     reference.write(directory / "reference", network, logits, probe)
-    (directory / "spec.json").write_text(json.dumps(spec.model_dump(mode="json")))
+    (directory / "spec.json").write_text(json.dumps(SPEC.model_dump(mode="json")))
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
