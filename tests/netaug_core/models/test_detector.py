@@ -1,5 +1,7 @@
 """Detectors run on every family, in the order that their tables state."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -105,8 +107,6 @@ def test_at_first_yolov3_expects_few_objects() -> None:
 def test_pictures_of_one_channel_are_taken() -> None:
     detector = DETECTORS["yolov3-mobilenet_v2"]
     assert detector.in_channels == 3
-    from dataclasses import replace
-
     stem = replace(detector.backbone.stem, in_channels=1)
     grey = replace(detector, backbone=replace(detector.backbone, stem=stem))
 
