@@ -66,6 +66,13 @@ def test_an_ignored_object_is_neither_right_nor_wrong() -> None:
     assert spared == [ITS_NEIGHBOURS[0], ITS_ANCHOR, ITS_NEIGHBOURS[1]]
 
 
+def test_a_small_ignored_object_spares_the_anchor_that_would_find_it() -> None:
+    targets = CODING.assign(objects([(2.0, 2.0, 6.0, 6.0)], ignore=[True]), 1, known())
+
+    # At the first cell of stride 8, the square of 8: it overlaps 16 of 64, too little otherwise.
+    assert torch.nonzero(~targets.counted[0])[:, 0].tolist() == [12 + 48]
+
+
 def test_the_later_of_two_objects_gets_the_anchor_that_both_want() -> None:
     targets = CODING.assign(objects([BOX, BOX], [1, 3]), 1, known())
 
