@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from netaug_core.export.onnx_file import SCOPES_KEY
 from netaug_core.models.blocks import ConvNorm
 from netaug_core.models.network import Network
 
-SCOPES_KEY = "pkg.torch.onnx.name_scopes"  # torch's exporter notes the module of each node here
 # Of the convolutions that vocabulary.py and architectures.py name, and of the classifier.
 LAYER_NAMES = {
     *("stem", "final", "head", "classifier"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import onnx
 import torch
 from torch import nn
 
@@ -13,6 +14,7 @@ from netaug_core.models.network import Network
 
 OPSET = 18
 INPUT, OUTPUT = "images", "logits"
+SCOPES_KEY = "pkg.torch.onnx.name_scopes"  # of a node: the modules that it is part of
 EXAMPLE_BATCH = 2  # torch.export takes a batch of one for a constant
 
 
@@ -40,18 +42,31 @@ def export(
     with warnings.catch_warnings(), _nothing_in_place(network):
         # The exporter warns about its own use of deprecated parts of torch.
         warnings.simplefilter("ignore")
-        torch.onnx.export(
+        program = torch.onnx.export(
             network,
             (example,),
-            path,
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT],
             output_names=list(outputs),
             dynamic_shapes={"images": {0: batch}},
-            external_data=False,
             verbose=False,
         )
+    assert program is not None  # noqa: S101  # for mypy: so it is without dynamo
+    model = program.model_proto
+    _strip(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Leave of each node's notes the modules: the rest tells of our source files, at length."""
+    graph = model.graph
+    for noted in (graph, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        noted.ClearField("metadata_props")
+    for node in graph.node:
+        kept = [note for note in node.metadata_props if note.key == SCOPES_KEY]
+        node.ClearField("metadata_props")
+        node.metadata_props.extend(kept)
 
 
 @contextmanager

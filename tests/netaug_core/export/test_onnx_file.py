@@ -10,7 +10,7 @@ from netaug_core import cost
 from netaug_core.architectures import Architecture
 from netaug_core.export import layers, onnx_file
 from netaug_core.models.network import build
-from tests.netaug_core.networks import SIZE, each_network
+from tests.netaug_core.networks import SIZE, each_network, small
 
 
 @each_network
@@ -36,3 +36,19 @@ def test_the_onnx_file_computes_every_layer_of_the_network(
     assert set(theirs) == named
     for name, values in ours.items():
         np.testing.assert_allclose(theirs[name], values, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_the_onnx_file_tells_nothing_of_the_machine_and_is_small(tmp_path: Path) -> None:
+    network = small("mobilenet_v2")
+    net = build(network, torch.Generator().manual_seed(0)).eval()
+    path, again = tmp_path / "model.onnx", tmp_path / "again.onnx"
+
+    onnx_file.write(path, net, SIZE)
+    onnx_file.write(again, net, SIZE)
+
+    content = path.read_bytes()
+    assert b".py" not in content
+    assert b"netaug_core" not in content
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in net.state_dict().values())
+    assert len(content) < weights + 500 * len(list(net.modules()))
+    assert again.read_bytes() == content
