@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from netaug_client.cli import output, specfile, study_progress
+from netaug_client.cli import interrupts, output, specfile, study_progress
 from netaug_client.cli.exits import ExitCode
 from netaug_client.cli.jobs import Quiet, Timeout
 from netaug_client.client import Client
@@ -55,7 +55,8 @@ def run(  # noqa: PLR0913  # one parameter for each option
     with _client(file) as client, study_progress.view(quiet=quiet) as shown:
         whole = Run(study, Ledger(client, study), shown, retry=retry)
         try:
-            whole.finish(timeout)
+            with interrupts.remembered() as look:
+                whole.finish(timeout, before_round=look)
         except KeyboardInterrupt:
             output.say(f"the jobs of study {study.name} go on; run the same command to follow them")
             sys.exit(ExitCode.INTERRUPTED)

@@ -1,7 +1,7 @@
 """Running a study: what exists is taken, what is missing is submitted, all is waited for."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -73,14 +73,21 @@ class Run:
         self._take(submit=False)
         self._hear(self.ledger.look())
 
-    def finish(self, timeout: float | None = None) -> None:
+    def finish(
+        self, timeout: float | None = None, *, before_round: Callable[[], None] = lambda: None
+    ) -> None:
         """Submit what is missing and wait until every job is final.
+
+        Args:
+            timeout: seconds to wait at most.
+            before_round: called whenever the jobs are about to be looked at; may raise to end this.
 
         Raises:
             WaitTimedOut: some are not, after `timeout` seconds; they go on.
         """
         until = None if timeout is None else time.monotonic() + timeout
         while True:
+            before_round()
             self._take(submit=True)
             self._hear(self.ledger.look())
             if self.is_done:

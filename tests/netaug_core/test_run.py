@@ -68,6 +68,9 @@ def test_the_model_card_holds_scores_spec_and_certificate(finished_run: Finished
     assert card["method"] == "netaug"
     assert card["scores"]["test_accuracy"] == finished.result["test_accuracy"]
     assert len(card["scores"]["per_class"]) == 10
+    tensors = load_file(finished_run.out / "model.safetensors").items()
+    learnt = [tensor.numel() for name, tensor in tensors if name.endswith(("weight", "bias"))]
+    assert card["cost"]["params"] == sum(learnt)  # the tiny net's, not the supernet's
     assert {file["name"] for file in card["export_certificate"]["files"]} == {
         "model.safetensors",
         "model.onnx",
