@@ -59,6 +59,8 @@ openapi: .venv/installed ## Write docs/openapi.json from the code
 .PHONY: bench
 bench: .venv/installed ## Measure; results go to bench/results/
 	$(BIN)/python -m bench.train_step
+	$(BIN)/python -m bench.input_pipeline
+	$(BIN)/python -m bench.detection_input
 	$(BIN)/python -m bench.api
 
 .PHONY: study-small
