@@ -31,7 +31,7 @@ def pixels(path: Path) -> np.ndarray:
         ("CMYK", {}),
         ("RGB", {"exif": TURNED}),
     ],
-    ids=str,
+    ids=["rgb", "progressive", "unsampled", "grey", "cmyk", "turned"],
 )
 def test_any_jpeg_gives_pillow_s_pixels(
     tmp_path: Path, mode: str, options: dict[str, object]
