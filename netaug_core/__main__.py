@@ -178,7 +178,8 @@ def _cut(message: str) -> str:
     """What an event may hold of a message: whole lines, and how many are left out."""
     if len(message) <= MAX_MESSAGE:
         return message
-    kept = message[: MAX_MESSAGE - len(LEFT_OUT)].rpartition("\n")[0]
+    longest = LEFT_OUT.format(message.count("\n"))
+    kept = message[: MAX_MESSAGE - len(longest)].rpartition("\n")[0]
     if not kept:
         return message[:MAX_MESSAGE]
     return kept + LEFT_OUT.format(message.count("\n") - kept.count("\n"))

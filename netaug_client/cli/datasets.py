@@ -2,6 +2,7 @@
 
 import enum
 import importlib.util
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -91,5 +92,7 @@ def make(  # noqa: PLR0913  # the options of a command
     )
     if code == BadSpec.exit_code:
         raise typer.Exit(ExitCode.USAGE)
+    if code < 0:
+        output.say(f"{directory} is incomplete: {signal.strsignal(-code)} ended the generator")
     if code:
         raise typer.Exit(ExitCode.ERROR)

@@ -128,7 +128,7 @@ class Supernet(nn.Module, Generic[Table, Net]):
             if places is None:
                 _leading(wide[name], tensor.shape).copy_(tensor)
             else:
-                wide[name][: len(tensor)].index_copy_(1, places, tensor.to(places.device))
+                wide[name][: len(tensor)].index_copy_(1, places, tensor.to(wide[name]))
 
     def _tiny(self, name: str, wide: Tensor, shape: torch.Size) -> Tensor:
         """The tiny net's part of a tensor."""

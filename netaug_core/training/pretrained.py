@@ -16,6 +16,8 @@ HEAD = "classifier."
 STEM = "stem.conv.weight"
 VARIANCE = ".running_var"
 SHOWN_NAMES = 20
+MOST_LISTED = 1000  # tensors that do not fit; the widest family has fewer
+MOST_NAME = 100
 
 
 def load_into(
@@ -153,7 +155,9 @@ def check_tensors(
     misfits = list(_misfits(wanted, file, is_spare))
     if not misfits:
         return
-    listed = "".join(f"\n  {misfit}" for misfit in misfits)
+    listed = "".join(f"\n  {misfit}" for misfit in misfits[:MOST_LISTED])
+    if len(misfits) > MOST_LISTED:  # a file from elsewhere may hold any number
+        listed += f"\n  and {len(misfits) - MOST_LISTED:,} more"
     raise file.wrong(
         "does not fit this network; use the model section that it was trained with. "
         f"{len(misfits)} tensors differ:{listed}"
@@ -174,7 +178,8 @@ def _misfits(
             yield f"{name}: {entry.dtype} in the file, {tensor.dtype} in the network"
     for name, entry in held.items():
         if name not in wanted and not is_spare(name):
-            yield f"{name}: {_shape(entry.shape)} in the file, not in the network"
+            printable = ascii(name[:MOST_NAME])[1:-1]  # a stranger's: no line breaks, no escapes
+            yield f"{printable}: {_shape(entry.shape)} in the file, not in the network"
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -17,11 +17,13 @@ from netaug_core.training import checkpoint
 from tests.netaug_core import runs, shapes
 
 pytestmark = pytest.mark.slow
+STEPS = 18
+LAST = f"checkpoint-{STEPS}.pt"
 TWO = ("--devices", "2", "--device", "cpu")
 
 
 def document(**training: object) -> dict[str, Any]:
-    found = runs.tiny_document(**training)
+    found = runs.small_document(**{"epochs": STEPS // 3, **training})
     found["data"]["batch_size"] = 430  # 3 steps an epoch
     return found
 
@@ -59,7 +61,7 @@ def test_only_the_files_of_one_process_are_left(undisturbed: Path) -> None:
     names = {path.name for path in undisturbed.iterdir()}
 
     models = {"model.onnx", "model.safetensors", "model_card.json", "model_card.md", "metrics.csv"}
-    assert names == {"checkpoint-5.pt", "checkpoint-6.pt", *models}
+    assert names == {f"checkpoint-{STEPS - 1}.pt", LAST, *models}
 
 
 def test_torchrun_trains_the_same_bits(undisturbed: Path, tmp_path: Path) -> None:
@@ -72,8 +74,7 @@ def test_torchrun_trains_the_same_bits(undisturbed: Path, tmp_path: Path) -> Non
 
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr.count("finished: test_accuracy") == 1
-    name = "checkpoint-6.pt"
-    assert_same(learner_in(tmp_path / "out" / name), learner_in(undisturbed / name))
+    assert_same(learner_in(tmp_path / "out" / LAST), learner_in(undisturbed / LAST))
 
 
 def test_leaving_writes_one_checkpoint_and_a_resume_ends_with_the_same_bits(
@@ -88,7 +89,7 @@ def test_leaving_writes_one_checkpoint_and_a_resume_ends_with_the_same_bits(
     left = events[-1]
     assert code == 75, errors
     assert isinstance(left, Left)
-    assert left.step < 6
+    assert left.step < STEPS
     assert [path.name for path in (tmp_path / "out").iterdir()] == [f"checkpoint-{left.step}.pt"]
 
     found = str(tmp_path / "out" / f"checkpoint-{left.step}.pt")
@@ -96,8 +97,7 @@ def test_leaving_writes_one_checkpoint_and_a_resume_ends_with_the_same_bits(
     assert isinstance(again.rest()[-1], Finished)
 
     assert again.wait()[0] == 0
-    name = "checkpoint-6.pt"
-    assert_same(learner_in(tmp_path / "out" / name), learner_in(undisturbed / name))
+    assert_same(learner_in(tmp_path / "out" / LAST), learner_in(undisturbed / LAST))
 
 
 def test_stop_finishes_on_both_devices(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_stop_finishes_on_both_devices(tmp_path: Path) -> None:
 @pytest.fixture
 def long_run(tmp_path: Path) -> Iterator[runs.Process]:
     """A run that has begun, of more epochs than any test waits for."""
-    process = start(tmp_path, document(epochs=500, checkpoint_interval_seconds=3600))
+    process = start(tmp_path, document(epochs=10_000, checkpoint_interval_seconds=3600))
     assert isinstance(process.next_event(), Started)
     yield process
     process.process.kill()
@@ -176,7 +176,9 @@ def test_a_batch_that_cannot_be_divided_is_told_once(tmp_path: Path) -> None:
 
 
 def test_a_diverged_run_is_told_once(tmp_path: Path) -> None:
-    process = start(tmp_path, document(learning_rate=100.0, warmup_epochs=0, epochs=40))
+    diverging = runs.tiny_document(learning_rate=100.0, warmup_epochs=0, epochs=40)
+    diverging["data"]["batch_size"] = 430
+    process = start(tmp_path, diverging)
 
     events = process.rest()
 

@@ -8,6 +8,8 @@ import pytest
 
 from netaug_client.cli import interrupts
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 
 class InterruptedWhenGone:
     def __del__(self) -> None:

@@ -5,6 +5,8 @@ import pty
 import signal
 import subprocess
 
+import pytest
+
 from netaug_client.client import Client
 from netaug_client.jobs import Job
 from tests.netaug_client.conftest import NETAUG, TINY, Run, Up, clean_environment
@@ -33,24 +35,27 @@ def test_a_terminal_gets_a_bar_with_epoch_and_accuracy(up: Up, trained: Job) -> 
     assert b"test accuracy" in printed
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_the_job_running_and_says_so(up: Up, client: Client) -> None:
     # Long enough to be still there whenever the interrupt is taken.
     job = client.jobs.submit({**TINY, "training": {"epochs": 10_000}})
-    with subprocess.Popen(
-        [*NETAUG, "jobs", "watch", job.id],
-        env=watch_environment(up),
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        assert process.stderr.readline() == f"job {job.id}\n"
-        assert process.stderr.readline() == "queued\n"  # it follows now
-        process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
-        assert process.wait(60) == 130
-    assert f"job {job.id} goes on" in said
-    assert job.refresh().status in {"queued", "running"}
-    job.cancel().wait(timeout=60)
+    try:
+        with subprocess.Popen(
+            [*NETAUG, "jobs", "watch", job.id],
+            env=watch_environment(up),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            assert process.stderr.readline() == f"job {job.id}\n"
+            assert process.stderr.readline() == "queued\n"  # it follows now
+            process.send_signal(signal.SIGINT)
+            said = process.stderr.read()
+            assert process.wait(60) == 130
+        assert f"job {job.id} goes on" in said
+        assert job.refresh().status in {"queued", "running"}
+    finally:
+        job.cancel().wait(timeout=60)
 
 
 def test_a_cancelled_job_cannot_be_stopped_but_retried(netaug: Run, client: Client) -> None:

@@ -8,8 +8,8 @@ def test_a_card_names_the_family_and_width_or_the_users_own_network(
     finished_run: FinishedRun,
 ) -> None:
     card = json.loads((finished_run.out / "model_card.json").read_text())
-    model = card["spec"]["model"]
-    assert f"\n{model['name']} of width {model['width']}, trained" in as_markdown(card)
-
-    model.update({"name": "custom", "network": {"stem": {"out_channels": 4}, "blocks": []}})
+    assert card["spec"]["model"]["network"] is not None
     assert "\nA network of your own, trained" in as_markdown(card)
+
+    card["spec"]["model"] |= {"name": "mobilenet_v2", "width": 0.35, "network": None}
+    assert "\nmobilenet_v2 of width 0.35, trained" in as_markdown(card)

@@ -1,6 +1,7 @@
 """Trained weights go into a network whole, or the run ends with the reason."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,17 @@ def test_a_file_of_other_origin_is_used_if_it_fits(trained: Network, tmp_path: P
     assert torch.equal(net.stem.conv.weight, trained.stem.conv.weight)
     with pytest.raises(BadSpec, match="does not say which classes its head has"):
         start(net, tmp_path, "keep")
+
+
+def test_a_strangers_names_neither_break_lines_nor_fill_the_log(tmp_path: Path) -> None:
+    strange = {f"a\n\x1b[31m{number}": torch.zeros(1) for number in range(1500)}
+    save_file(strange, tmp_path / "model.safetensors", {"in_channels": "1"})
+    net = network(0)
+
+    with pytest.raises(BadSpec) as refused:
+        start(net, tmp_path, "new")
+
+    message = str(refused.value)
+    assert "\x1b" not in message
+    assert message.count("\n") == 1001
+    assert re.search(r"\n  and \d,\d+ more$|\n  and \d+ more$", message)
