@@ -153,7 +153,7 @@ def _decode(way: str, size: int) -> Callable[[], None]:
     @torch.no_grad()
     def work() -> None:
         if way == "ours":
-            suppress(*CODING.decode(raw, known), limits)
+            suppress(*CODING.decode(raw, known), limits, input_size=size)
         else:
             postprocess(CODING, raw, known, limits)
 

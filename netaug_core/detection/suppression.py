@@ -41,13 +41,17 @@ class Found:
 
 
 @torch.no_grad()
-def suppress(boxes: Tensor, scores: Tensor, limits: Limits) -> list[Found]:
+def suppress(boxes: Tensor, scores: Tensor, limits: Limits, *, input_size: int) -> list[Found]:
     """Non-maximum suppression in each class (torchvision.ops.batched_nms), picture by picture.
 
+    Boxes are cut to the input first, as in torchvision's detectors: batched_nms sets classes apart
+    by coordinates from 0 up, and a wild box would cost all others their precision.
+
     Args:
-        boxes: (B, N, 4).
+        boxes: (B, N, 4), in pixels of the input.
         scores: (B, N, K); an anchor may be of several classes.
         limits: what is kept.
+        input_size: side of the input.
     """
     num_classes = scores.shape[2]
     every = scores.flatten(1)  # (B, N x K)
@@ -57,7 +61,7 @@ def suppress(boxes: Tensor, scores: Tensor, limits: Limits) -> list[Found]:
     for index, count in enumerate(counts):
         place, surest = top.indices[index, :count], top.values[index, :count]
         anchor, label = place // num_classes, place % num_classes
-        candidates = boxes[index, anchor]
+        candidates = boxes[index, anchor].clamp(0, input_size)
         kept = batched_nms(candidates, surest, label, limits.overlap)[: limits.per_picture]
         found.append(Found(candidates[kept], surest[kept], label[kept]))
     return found

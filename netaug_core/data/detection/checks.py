@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from netaug_core.data import decoding
 from netaug_core.data.detection import files
 from netaug_core.data.detection.faults import Faults
 from netaug_core.data.detection.parts import DetectionPart
@@ -107,7 +108,10 @@ def _picture_problem(path: Path, annotation: Annotation) -> str | None:
     except files.Unusable as fault:
         return str(fault)
     if (width, height) == (annotation.width, annotation.height):
-        return None
+        damage = decoding.fault(path)  # a file may end early
+        if damage is None:
+            return None
+        return f"this is not a readable picture ({damage.__cause__}); repair or remove it"
     return (
         f"the picture is {width} x {height}, but its annotation says "
         f"{annotation.width} x {annotation.height}; correct the size, or store it upright"

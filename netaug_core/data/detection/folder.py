@@ -17,6 +17,7 @@ def read_detection_folder(location: Path) -> DetectionDataset:
     Raises:
         BadData: it is of no known form, or something is missing or wrong.
     """
+    files.refuse_links(location, (DEVKIT,))
     devkit = location / DEVKIT
     if is_voc(devkit):
         return read_voc(devkit)

@@ -147,7 +147,9 @@ def _picture(folder: Path, name: str, said: VocPicture) -> Path:
             f"has one annotation, of its own name: correct it, or remove the second one"
         )
     candidates = [
-        files.inside(folder / PICTURES, f"{name}{suffix}") for suffix in sorted(IMAGE_SUFFIXES)
+        files.inside(folder / PICTURES, f"{name}{written}")
+        for suffix in sorted(IMAGE_SUFFIXES)
+        for written in (suffix, suffix.upper())
     ]
     there = [path for path in candidates if path.is_file()]
     if len(there) > 1:

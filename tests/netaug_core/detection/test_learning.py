@@ -76,7 +76,9 @@ def test_a_tiny_detector_learns_four_pictures_by_heart(detector: Detector) -> No
     code = coding(detector, ANCHORS)
     with torch.no_grad():
         boxes, scores = code.decode(network.eval()(pictures()), code.priors(SIZE, CPU))
-    found = in_pictures(suppress(boxes, scores, Limits()), [stretched(SIZE, SIZE, SIZE)] * 4)
+    found = in_pictures(
+        suppress(boxes, scores, Limits(), input_size=SIZE), [stretched(SIZE, SIZE, SIZE)] * 4
+    )
     result = score(annotations(), found, ("a", "b", "c", "d"))
     # The cross-entropy of where in a cell a centre is does not go below 1 to 2 an object.
     assert losses[-1] < losses[0] / 5

@@ -7,6 +7,8 @@ from torchvision.ops import batched_nms
 from netaug_core.detection.placement import letterboxed, stretched
 from netaug_core.detection.suppression import Found, Limits, in_pictures, suppress
 
+SIZE = 128
+
 
 def test_the_kept_boxes_are_torchvisions() -> None:
     generator = torch.Generator().manual_seed(0)
@@ -15,7 +17,7 @@ def test_the_kept_boxes_are_torchvisions() -> None:
     scores = torch.rand(2, 200, 3, generator=generator)
     limits = Limits(least_score=0.3, overlap=0.5, candidates=10_000, per_picture=10_000)
 
-    found = suppress(boxes, scores, limits)
+    found = suppress(boxes, scores, limits, input_size=SIZE)
 
     for index, one in enumerate(found):
         anchor, label = torch.nonzero(scores[index] > 0.3).unbind(1)
@@ -30,7 +32,7 @@ def test_boxes_of_other_classes_do_not_suppress_each_other() -> None:
     boxes = torch.tensor([[[0.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 9.0]]])
     scores = torch.tensor([[[0.9, 0.6], [0.8, 0.0]]])
 
-    found = suppress(boxes, scores, Limits())[0]
+    found = suppress(boxes, scores, Limits(), input_size=SIZE)[0]
 
     assert found.scores.tolist() == pytest.approx([0.9, 0.6])
     assert found.labels.tolist() == [0, 1]
@@ -51,7 +53,7 @@ def test_limits_keep_the_surest(limits: Limits, count: int) -> None:
     boxes = (places + torch.tensor([0.0, 0.0, 10.0, 10.0]))[None]
     scores = torch.tensor([[[0.2], [0.4], [0.3], [0.5]]])
 
-    found = suppress(boxes, scores, limits)[0]
+    found = suppress(boxes, scores, limits, input_size=SIZE)[0]
 
     assert found.scores.tolist() == pytest.approx([0.5, 0.4, 0.3, 0.2][:count])
 
@@ -80,3 +82,13 @@ def test_undoing_a_placement_gives_the_boxes_back(place: object) -> None:
     assert there.min() >= 0
     assert there.max() <= 96
     torch.testing.assert_close(placement.undo(there), boxes, rtol=1e-5, atol=1e-3)
+
+
+def test_a_box_that_leaves_the_input_does_not_reach_another_class() -> None:
+    boxes = torch.tensor([[[0.0, 0.0, 400.0, 400.0], [-400.0, -400.0, 100.0, 100.0]]])
+    scores = torch.tensor([[[0.9, 0.0], [0.0, 0.8]]])
+
+    found = suppress(boxes, scores, Limits(), input_size=416)[0]
+
+    assert found.labels.tolist() == [0, 1]
+    assert found.boxes.tolist() == [[0, 0, 400, 400], [0, 0, 100, 100]]

@@ -162,6 +162,12 @@ def spoil_picture(root: Path) -> None:
     (root / "JPEGImages/test_0.png").write_bytes(b"no picture")
 
 
+def spoil_half_a_picture(root: Path) -> None:
+    picture = root / "JPEGImages/test_0.png"
+    content = picture.read_bytes()
+    picture.write_bytes(content[: len(content) // 2])
+
+
 def spoil_entities(root: Path) -> None:
     laughs = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;">]>'
     replace(root / "Annotations/test_0.xml", "<annotation>", f"{laughs}<annotation>")
@@ -208,6 +214,7 @@ def replace(path: Path, old: str, new: str) -> None:
         (spoil_unknown_class, r"object 1 \(bog\): the class 'bog' is unknown.*bag, coat, shoe"),
         (spoil_size, r"the picture is 60 x 40, but its annotation says 61 x 40"),
         (spoil_picture, r"test_0\.png: this is not a readable picture"),
+        (spoil_half_a_picture, r"test_0\.png: this is not a readable picture"),
         (spoil_entities, r"test_0\.xml: a <!DOCTYPE> is not accepted"),
         (spoil_xml, r"test_0\.xml: this is not well-formed XML"),
         (spoil_both_parts, r"trainval_0\.png: the picture is in the training and in the test"),
@@ -256,3 +263,19 @@ def test_without_any_object_there_is_nothing_to_learn(tmp_path: Path) -> None:
 def test_a_folder_of_another_form_is_told_what_is_needed(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="holds no detection dataset; it needs Pascal VOC's"):
         folder.read_detection_folder(tmp_path)
+
+
+def test_a_linked_devkit_is_refused(tmp_path: Path) -> None:
+    write_year(tmp_path / "elsewhere" / "VOC2007", {"trainval": ["a"], "test": ["b"]}, DOG)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "VOCdevkit").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(BadData, match="VOCdevkit is a link"):
+        folder.read_detection_folder(tmp_path / "set")
+
+
+def test_a_suffix_may_be_in_capitals(tmp_path: Path) -> None:
+    write_year(tmp_path, {"train": ["a"], "val": ["b"]}, DOG)
+    (tmp_path / "JPEGImages/b.jpg").rename(tmp_path / "JPEGImages/b.JPG")
+
+    assert read_voc(tmp_path).test.paths[0].name == "b.JPG"
