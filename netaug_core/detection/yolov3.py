@@ -93,6 +93,8 @@ class Yolov3Coding:
     def loss(self, raw: Tensor, targets: Assignment, known: Priors) -> LossTerms:
         """Sums over the anchors, over the number of objects found: any dataset has a like rate.
 
+        At least one a picture is counted: a batch of empty pictures would else outweigh all others.
+
         Args:
             raw: (B, N, 5 + K).
             targets: of these pictures.
@@ -100,7 +102,7 @@ class Yolov3Coding:
         """
         raw = raw.float()
         answers = raw.flatten(0, 1)[targets.anchors]  # (P, 5 + K)
-        scale = 1 / max(len(targets.anchors), 1)
+        scale = 1 / max(len(targets.anchors), len(raw))
         objectness = F.binary_cross_entropy_with_logits(
             raw[..., 4],
             targets.is_object.to(raw.dtype),
