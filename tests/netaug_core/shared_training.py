@@ -35,7 +35,7 @@ def document(
     augment: dict[str, Any] | None = None, *, plain: bool = False, **training: object
 ) -> dict[str, Any]:
     """A small net without dropout, whose masks would differ between one and two devices."""
-    found = runs.small_document(learning_rate=RATE, **training)
+    found = runs.tiny_document(learning_rate=RATE, **training)
     found["model"]["dropout"] = 0.0
     found["data"]["batch_size"] = BATCH
     found["augment"] = None if plain else found["augment"] | (augment or {})
