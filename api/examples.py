@@ -1,6 +1,10 @@
 """An example for each operation of the OpenAPI document. A test checks them by its schemas."""
 
+from dataclasses import asdict
 from typing import Any
+
+from api.schemas import PresetSummary
+from netaug_core import preset_catalogue
 
 JOB = "job_0199f1e6c2f47cc2a3f0b54d2a6c9e01"
 KEY = "key_0199f1e6c2f47cc2a3f0b54d2a6c9e02"
@@ -92,14 +96,7 @@ DATASET = {
     "num_train": 1437,
     "num_test": 360,
 }
-PRESET = {
-    "name": "transfer/pets/mcunet",
-    "model": "mcunet",
-    "dataset": "pets",
-    "description": "fine-tune trained weights, new head, dropout 0.6; 176 pixels, 55 epochs, "
-    "batch 256, rate 0.04",
-}
-PRESET_SPEC = {"name": "transfer-pets-mcunet", "preset": "transfer/pets/mcunet"}
+PRESET = asdict(preset_catalogue.find("transfer/pets/mcunet"))
 KEY_VIEW = {
     "id": KEY,
     "name": "laptop",
@@ -125,8 +122,10 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("list_artifacts", "200"): {"job_id": JOB, "items": [FILE]},
     ("list_datasets", "200"): {"items": [DATASET]},
     ("get_dataset", "200"): DATASET,
-    ("list_presets", "200"): {"items": [PRESET]},
-    ("get_preset", "200"): PRESET | {"needs": ["pretrained.weights"], "spec": PRESET_SPEC},
+    ("list_presets", "200"): {
+        "items": [{name: PRESET[name] for name in PresetSummary.model_fields}]
+    },
+    ("get_preset", "200"): PRESET,
     ("create_key", "201"): KEY_VIEW | {"secret": "nak_..."},
     ("list_keys", "200"): {"items": [KEY_VIEW]},
     ("get_spec_schema", "200"): {"title": "JobSpec", "type": "object"},

@@ -8,17 +8,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from netaug_core import rendezvous
+from netaug_core import failures, rendezvous
 from netaug_core.documents import sentences
-from netaug_core.errors import (
-    EXIT_LEFT,
-    BadSpec,
-    CoreError,
-    ExportMismatch,
-    FailureClass,
-    OutOfMemory,
-)
-from netaug_core.events import Failed, Left
+from netaug_core.errors import EXIT_LEFT, BadSpec, CoreError, ExportMismatch
+from netaug_core.events import Left
 from netaug_core.rendezvous import Rendezvous
 from netaug_core.spec import JobSpec, load_spec
 from netaug_core.training.control import Control, LeaveRequested
@@ -30,12 +23,7 @@ from netaug_core.training.reporting import (
     Reporter,
 )
 
-EXIT_BUG = 1
 EXIT_NO_SUPERVISOR = 70  # EX_SOFTWARE: nobody reads the events any more
-MAX_MESSAGE = 4000
-LEFT_OUT = "\n  and {:,} lines more: the log has all"
-# What torch says when the machine's own memory is at an end; it is a plain RuntimeError.
-CPU_OUT_OF_MEMORY = "can't allocate memory"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,7 +51,7 @@ def _train(options: argparse.Namespace) -> int:
         return EXIT_NO_SUPERVISOR
     except Exception as error:  # noqa: BLE001  # the edge: whatever it was, the supervisor is told
         if _is_first(place):
-            _log_whole(error)
+            failures.log_whole(error)
         return _report_failure(error, reporter)
     return 0
 
@@ -143,14 +131,8 @@ def read_spec(path: Path) -> JobSpec:
         raise BadSpec(f"{path}: {error}") from error
 
 
-def _log_whole(error: Exception) -> None:
-    """What an event cannot hold, for the job's log."""
-    if isinstance(error, CoreError) and len(str(error)) > MAX_MESSAGE:
-        sys.stderr.write(f"{error}\n")
-
-
 def _report_failure(error: Exception, reporter: Reporter) -> int:
-    failed, code = classify(error)
+    failed, code = failures.classify(error)
     if not isinstance(error, CoreError):
         traceback.print_exc()
     try:
@@ -158,40 +140,6 @@ def _report_failure(error: Exception, reporter: Reporter) -> int:
     except BrokenPipeError:
         return EXIT_NO_SUPERVISOR
     return code
-
-
-def classify(error: Exception) -> tuple[Failed, int]:
-    """The failure to report, and the exit code that goes with it."""
-    message = str(error) or type(error).__name__
-    if _is_out_of_memory(error):
-        message = (
-            f"data.batch_size or model.input_size: out of memory; lower one of them ({message})"
-        )
-        error = OutOfMemory(message)
-    if isinstance(error, CoreError):
-        return Failed(failure=error.failure, message=_cut(message)), error.exit_code
-    text = f"{type(error).__name__}: {message}"[:MAX_MESSAGE]
-    return Failed(failure=FailureClass.INFRA_LOST, message=text), EXIT_BUG
-
-
-def _cut(message: str) -> str:
-    """What an event may hold of a message: whole lines, and how many are left out."""
-    if len(message) <= MAX_MESSAGE:
-        return message
-    longest = LEFT_OUT.format(message.count("\n"))
-    kept = message[: MAX_MESSAGE - len(longest)].rpartition("\n")[0]
-    if not kept:
-        return message[:MAX_MESSAGE]
-    return kept + LEFT_OUT.format(message.count("\n") - kept.count("\n"))
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # By name: torch may not be loaded yet, and this module does not load it.
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or CPU_OUT_OF_MEMORY in str(error)
-    )
 
 
 def _verify(options: argparse.Namespace) -> int:

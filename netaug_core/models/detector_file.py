@@ -4,11 +4,8 @@ import json
 from pathlib import Path
 
 from pydantic import TypeAdapter
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 
 from netaug_core.detectors.table import Detector, Level
-from netaug_core.errors import ExportMismatch
 from netaug_core.models import tensors_file
 from netaug_core.models.detector import DetectionNetwork, build
 
@@ -27,14 +24,7 @@ def read(path: Path) -> DetectionNetwork:
     Raises:
         ExportMismatch: the file is damaged, or its tensors do not fit its table.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            detector = from_json(file.metadata()[KEY])
-        network = build(detector)
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ExportMismatch(f"{path.name} cannot be loaded again: {error}") from error
-    return network.eval()
+    return tensors_file.rebuild(path, lambda metadata: build(from_json(metadata[KEY])))
 
 
 def to_json(detector: Detector) -> str:

@@ -1,7 +1,9 @@
 """model.safetensors: the tiny net's weights, with all that is needed to rebuild it."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -12,12 +14,14 @@ from netaug_core.errors import ExportMismatch
 from netaug_core.models.network import Network, build
 from netaug_core.sections.network import NetworkSpec
 
+KEY = "architecture"
 LENGTH_BYTES = 8
+AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 
 
 def write(path: Path, network: Network, facts: dict[str, str]) -> None:
     """`facts` are further metadata: input size, class names, preprocessing."""
-    save(path, network, {"architecture": to_json(network.architecture), **facts})
+    save(path, network, {KEY: to_json(network.architecture), **facts})
 
 
 def save(path: Path, network: nn.Module, metadata: dict[str, str]) -> None:
@@ -48,10 +52,18 @@ def read(path: Path) -> Network:
     Raises:
         ExportMismatch: the file is damaged, or its tensors do not fit its architecture.
     """
+    return rebuild(path, lambda metadata: build(from_json(metadata[KEY])))
+
+
+def rebuild(path: Path, network_of: Callable[[Mapping[str, str]], AnyNetwork]) -> AnyNetwork:
+    """A network from what a file's metadata say of it, with the file's tensors.
+
+    Raises:
+        ExportMismatch: the file is damaged, or its tensors do not fit the network.
+    """
     try:
         with safe_open(path, framework="pt") as file:
-            architecture = from_json(file.metadata()["architecture"])
-        network = build(architecture)
+            network = network_of(file.metadata())
         network.load_state_dict(load_file(path))
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ExportMismatch(f"{path.name} cannot be loaded again: {error}") from error

@@ -1,11 +1,12 @@
 """Starting from trained weights: every tensor must fit, and nothing is skipped in silence."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from netaug_core.augment.supernet import Supernet
 from netaug_core.models.network import Network, build
@@ -47,12 +48,18 @@ def load_into(
         check_classes(file, class_names)
     wanted = _tiny_tensors(net, pretrained)
     _check_tensors(wanted, file, pretrained)
-    loaded = read(file)
-    target = _tensors(net)
-    with torch.no_grad():
-        for name, tensor in wanted.items():
-            leading = tuple(slice(size) for size in tensor.shape)
-            target[name][leading].copy_(loaded[name])
+    copy_into(net, wanted, read(file))
+
+
+def copy_into(
+    net: nn.Module | Supernet[Any, Any], names: Iterable[str], loaded: Mapping[str, Tensor]
+) -> None:
+    """Copy these tensors into a network; a supernet takes them into its tiny net."""
+    tensors = {name: loaded[name] for name in names}
+    if isinstance(net, Supernet):
+        net.load_base(tensors)
+    else:
+        net.load_state_dict(tensors, strict=False)  # what is missing is meant to be
 
 
 def check_finite(file: WeightsFile, tensors: Mapping[str, Tensor]) -> None:
@@ -83,11 +90,6 @@ def read(file: WeightsFile) -> dict[str, Tensor]:
         raise file.wrong(f"cannot be read: {error}") from error
     check_finite(file, tensors)
     return tensors
-
-
-def _tensors(net: Network | Supernet) -> dict[str, Tensor]:
-    network = net.network if isinstance(net, Supernet) else net
-    return network.state_dict()
 
 
 def _tiny_tensors(net: Network | Supernet, pretrained: PretrainedSpec) -> dict[str, Tensor]:

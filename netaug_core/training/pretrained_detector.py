@@ -3,7 +3,7 @@
 Every tensor must fit, and nothing is skipped in silence but what a backbone does not have.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import torch
@@ -39,7 +39,7 @@ def load_backbone(net: DetectorNet, file: WeightsFile) -> None:
 
     pretrained.check_channels(detector.in_channels, file)
     pretrained.check_tensors(wanted, file, is_spare=is_spare)
-    _copy(net, wanted, pretrained.read(file))
+    pretrained.copy_into(net, wanted, pretrained.read(file))
 
 
 def load_detector(net: DetectorNet, file: WeightsFile, *, class_names: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ def load_detector(net: DetectorNet, file: WeightsFile, *, class_names: Sequence[
     pretrained.check_classes(file, class_names)
     wanted = dict(_tiny_tensors(net.architecture))
     pretrained.check_tensors(wanted, file, is_spare=lambda _: False)
-    _copy(net, wanted, pretrained.read(file))
+    pretrained.copy_into(net, wanted, pretrained.read(file))
 
 
 def _tiny_tensors(detector: Detector) -> list[tuple[str, Tensor]]:
@@ -66,11 +66,3 @@ def _block_number(name: str) -> int:
     """Of a tensor in a block; -1 elsewhere."""
     number = name.removeprefix(BLOCKS).split(".")[0]
     return int(number) if name.startswith(BLOCKS) and number.isdecimal() else -1
-
-
-def _copy(net: DetectorNet, wanted: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> None:
-    tensors = {name: loaded[name] for name in wanted}
-    if isinstance(net, Supernet):
-        net.load_base(tensors)
-    else:
-        net.load_state_dict(tensors, strict=False)  # what is missing is meant to be

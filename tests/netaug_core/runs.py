@@ -17,7 +17,7 @@ from netaug_core.data.dataset import open_dataset
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.events import AnyRunEvent, RunEvent, parse_line
 from netaug_core.spec import JobSpec
-from netaug_core.training import identity
+from netaug_core.training import checkpoint, identity
 from netaug_core.training.control import Control
 from netaug_core.training.learner import Learner
 from netaug_core.training.snapshots import Snapshots
@@ -78,6 +78,44 @@ class Recorder:
 
     def emit(self, event: RunEvent) -> None:
         self.events.append(event)
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A training that ran through, and the same one resumed after three of its steps."""
+
+    whole: Trainer
+    resumed: Trainer
+
+    def ended_alike(self) -> None:
+        """The same bits, as far as a trainer knows them."""
+        best, again = self.whole.state.best, self.resumed.state.best
+        assert best is not None
+        assert again is not None
+        assert again.accuracy == best.accuracy
+        for name, tensor in self.whole.learner.net.state_dict().items():
+            assert torch.equal(self.resumed.learner.net.state_dict()[name], tensor), name
+
+
+def resume_after_three(spec: JobSpec, directory: Path) -> Resumed:
+    """Run a training, keep the checkpoint of its third step, and go on from that anew."""
+    first, second = directory / "a", directory / "b"
+    first.mkdir()
+    second.mkdir()
+    whole = make_trainer(spec, first)
+    saved: dict[str, Any] = {}
+
+    class Keeping(Control):
+        def wish(self) -> None:
+            # Called before each step: the checkpoint of the step before is complete.
+            if whole.step == 3 and not saved:
+                saved.update(checkpoint.read(first / "checkpoint-3.pt"))
+
+    whole.control = Keeping()
+    whole.run()
+    resumed = make_trainer(spec, second, saved=saved)
+    resumed.run()
+    return Resumed(whole, resumed)
 
 
 def make_trainer(

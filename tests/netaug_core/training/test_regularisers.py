@@ -12,9 +12,7 @@ from netaug_core.models.blocks import DepthwiseBlock, Join
 from netaug_core.models.network import Network
 from netaug_core.models.regularisers import DropBlock, DropPath
 from netaug_core.spec import JobSpec
-from netaug_core.training import checkpoint
 from netaug_core.training.calibration import calibrate
-from netaug_core.training.control import Control
 from netaug_core.training.draws import draw
 from netaug_core.training.learner import Learner
 from netaug_core.training.objective import Targets
@@ -254,24 +252,8 @@ def test_a_resume_in_the_second_epoch_ends_with_the_same_bits(
     found = runs.tiny_document() | method
     found["model"] |= BOTH
     found["data"]["validation_fraction"] = 0.5  # 718 images: two steps an epoch
-    spec = JobSpec.model_validate(found)
-    whole = runs.make_trainer(spec, tmp_path / "a")
-    (tmp_path / "a").mkdir()
-    saved = {}
 
-    class Keeping(Control):
-        def wish(self) -> None:
-            # Called before each step: the checkpoint of the step before is complete.
-            if whole.step == 3 and not saved:
-                saved.update(checkpoint.read(tmp_path / "a" / "checkpoint-3.pt"))
+    both = runs.resume_after_three(JobSpec.model_validate(found), tmp_path)
 
-    whole.control = Keeping()
-    best = whole.run()
-    (tmp_path / "b").mkdir()
-    resumed = runs.make_trainer(spec, tmp_path / "b", saved=saved)
-    again = resumed.run()
-
-    assert resumed.total_steps == 4
-    assert again.accuracy == best.accuracy
-    for name, tensor in whole.learner.net.state_dict().items():
-        assert torch.equal(resumed.learner.net.state_dict()[name], tensor), name
+    assert both.resumed.total_steps == 4
+    both.ended_alike()

@@ -51,26 +51,7 @@ def test_only_the_last_step_is_kept_when_the_interval_is_long(tmp_path: Path) ->
 
 
 def test_a_resume_in_mid_epoch_ends_with_the_same_bits(tmp_path: Path) -> None:
-    spec = runs.tiny_spec()
-    whole = runs.make_trainer(spec, tmp_path / "a")
-    (tmp_path / "a").mkdir()
-    saved = {}
-
-    class Keeping(Control):
-        def wish(self) -> None:
-            # Called before each step: the checkpoint of the step before is complete.
-            if whole.step == 3 and not saved:
-                saved.update(checkpoint.read(tmp_path / "a" / "checkpoint-3.pt"))
-
-    whole.control = Keeping()
-    best = whole.run()
-    (tmp_path / "b").mkdir()
-    resumed = runs.make_trainer(spec, tmp_path / "b", saved=saved)
-    again = resumed.run()
-
-    assert again.accuracy == best.accuracy
-    for name, tensor in whole.learner.net.state_dict().items():
-        assert torch.equal(resumed.learner.net.state_dict()[name], tensor), name
+    runs.resume_after_three(runs.tiny_spec(), tmp_path).ended_alike()
 
 
 def test_a_resumed_run_writes_the_whole_history(tmp_path: Path) -> None:
