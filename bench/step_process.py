@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from bench.official_step import OfficialStep
+from netaug_core.data.batches import Targets
 from netaug_core.presets import PRESETS, merge
 from netaug_core.spec import JobSpec
 from netaug_core.training.learner import Learner
-from netaug_core.training.objective import Targets
+from netaug_core.training.objective import Objective
 
 BATCH_SIZE = 32
 NUM_CLASSES = 1000
@@ -92,7 +93,7 @@ def _spec(model: str, phase: str) -> JobSpec:
 
 def _our_step(spec: JobSpec) -> Step:
     architecture = spec.model.architecture(num_classes=NUM_CLASSES, in_channels=3)
-    learner = Learner(spec, architecture, torch.device("cpu"))
+    learner = Learner(spec, architecture, torch.device("cpu"), objective=Objective.of(spec))
     num_steps = 0
 
     def step(images: Tensor, labels: Tensor) -> None:

@@ -1,21 +1,20 @@
 """The end of a run: score the best network on the test part, export it, have it verified."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from netaug_core import cost
-from netaug_core.data.batches import Feed
+from netaug_core.detectors import cost
 from netaug_core.environment import environment
 from netaug_core.events import Finished
 from netaug_core.export.artifacts import Exporter
+from netaug_core.export.exports import Exports
+from netaug_core.export.exports import of as exports_of
 from netaug_core.export.model_card import CardFacts
-from netaug_core.export.receipt import Receipt, write_receipt
-from netaug_core.models.network import Network, build
-from netaug_core.training.evaluate import predict, score
+from netaug_core.export.receipt import Receipt
+from netaug_core.tasks.task import Answers, Feed
 from netaug_core.training.preparation import Setting, Trained
 from netaug_core.training.reporting import Reporter
 from netaug_core.training.stages import CONTROL_PREFIX
@@ -43,59 +42,64 @@ class Conclusion:
             ExportMismatch: a file does not compute what was trained.
             LeaveRequested: the run was asked to leave meanwhile.
         """
-        logits = self._predict(self.main)
-        control_logits = None if self.control is None else self._predict(self.control)
+        answers = self._answer(self.main)
+        control = None if self.control is None else self._answer(self.control)
         group = self.main.trainer.group
         with group.first_alone():
             if group.is_first:
-                return self._write(logits, control_logits, reporter)
+                return self._write(answers, control, reporter)
         return None
 
-    def _write(self, logits: Tensor, control_logits: Tensor | None, reporter: Reporter) -> Finished:
-        trainer = self.main.trainer
+    def _write(self, answers: Answers, control: Answers | None, reporter: Reporter) -> Finished:
+        trainer, task = self.main.trainer, self.setting.task
+        exports = exports_of(task)
         while_waiting = trainer.control.leave_if_asked
-        network = _deployed(self.main)
+        network = task.rebuild(self.main.best.weights)
         exporter = Exporter(
-            trainer.spec, self.setting.dataset, self.directory, self.data_roots, while_waiting
+            trainer.spec, task.dataset, exports, self.directory, self.data_roots, while_waiting
         )
-        certificate = exporter.export_models(network, logits, self._feed())
+        certificate = exporter.export_models(network, answers, self._feed())
         facts = CardFacts(
             spec=trainer.spec,
-            dataset=self.setting.dataset,
-            cost=cost.measure(network.architecture, trainer.spec.model.input_size),
+            dataset=task.dataset,
+            cost=cost.of_table(task.table, trainer.spec.model.input_size),
             environment=environment(trainer.feed.device, trainer.group.rank.count),
             lineage=self.setting.inputs.lineage(),
             best=self.main.best,
-            test=score(logits, self.setting.dataset.test),
+            scores=exports.scores(answers, self.main.best),
             epochs_run=trainer.state.epoch,
             stopped_early=trainer.state.stopped_early,
-            receipt=self._receipt(logits, control_logits),
+            receipt=self._receipt(exports, answers, control),
             certificate=certificate,
         )
         exporter.write_cards(facts, self._history())
-        for event in exporter.events():
+        pictures = exports.write_pictures(self.directory, answers)
+        for event in exporter.events(pictures):
             reporter.emit(event)
-        finished = Finished(step=self._steps(), result=self._result(facts))
+        result = self._result(facts, exports.result(answers, self.main.best))
+        finished = Finished(step=self._steps(), result=result)
         reporter.emit(finished)
         return finished
 
     def _feed(self) -> Feed:
         # On the CPU whatever trained: a GPU's faster float32 would not agree with an exported file.
-        return replace(self.setting.feed, device=CPU)
+        return self.setting.feed.on(CPU)
 
-    def _predict(self, trained: Trained) -> Tensor:
-        outside = trained.trainer.outside
-        test, network = self.setting.dataset.test, _deployed(trained)
-        return predict(network, test, self._feed(), outside.leave_if_asked, outside.group)
+    def _answer(self, trained: Trained) -> Answers:
+        outside, task = trained.trainer.outside, self.setting.task
+        network, test = task.rebuild(trained.best.weights), task.dataset.test
+        return task.answer(network, test, self._feed(), outside.leave_if_asked, outside.group)
 
-    def _receipt(self, logits: Tensor, control_logits: Tensor | None) -> Receipt | None:
+    def _receipt(
+        self, exports: Exports, answers: Answers, control: Answers | None
+    ) -> Receipt | None:
         """None without a control, or if that was stopped: it would compare unequal trainings."""
-        if self.control is None or control_logits is None:
+        if self.control is None or control is None:
             return None
         if self.control.trainer.state.stopped_early:
             return None
         states = self.main.trainer.state, self.control.trainer.state
-        return write_receipt(self.setting.dataset.test, logits, control_logits, *states)
+        return exports.receipt(answers, control, states)
 
     def _history(self) -> list[EpochRow]:
         """Both trainings' epochs, one after the other."""
@@ -111,12 +115,12 @@ class Conclusion:
         control = 0 if self.control is None else self.control.trainer.step
         return self.main.trainer.step + control
 
-    def _result(self, facts: CardFacts) -> dict[str, str | int | float | None]:
+    def _result(
+        self, facts: CardFacts, scores: dict[str, float]
+    ) -> dict[str, str | int | float | None]:
         state = self.main.trainer.state
         result: dict[str, str | int | float | None] = {
-            "test_accuracy": facts.test.accuracy,
-            "test_loss": facts.test.loss,
-            "validation_accuracy": facts.best.accuracy,
+            **scores,
             "best_epoch": facts.best.epoch,
             "epochs_run": facts.epochs_run,
             "params": facts.cost.params,
@@ -129,9 +133,3 @@ class Conclusion:
         if facts.receipt is not None:
             result |= facts.receipt.result()
         return result
-
-
-def _deployed(trained: Trained) -> Network:
-    network = build(trained.trainer.learner.architecture)
-    network.load_state_dict(trained.best.weights)
-    return network.eval()

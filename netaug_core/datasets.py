@@ -1,4 +1,7 @@
-"""Datasets by name: built in, or an ImageFolder below an allowed root. Reads no image."""
+"""Datasets by name: built in, or a folder below an allowed root. Reads no image.
+
+A folder is an ImageFolder, for classification, or in Pascal VOC's or COCO's form, for detection.
+"""
 
 import hashlib
 import os
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from netaug_core import detection_sets
 from netaug_core.errors import BadData
 
 FASHION_MNIST_DIRS = (Path("/usr/share/datasets/fashion-mnist"),)  # Debian: dataset-fashion-mnist
@@ -19,6 +23,12 @@ FASHION_MNIST_FILES = (
 )
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 MAX_FOLDER_DEPTH = 4
+FORMS = {"voc": "Pascal VOC", "coco": "COCO"}
+# A folder inside each form of detection dataset.
+DETECTION_MARKS = {
+    *(detection_sets.DEVKIT, *detection_sets.VOC_YEARS),
+    *(detection_sets.VOC_LISTS.parts[0], detection_sets.COCO_ANNOTATIONS),
+}
 # A name, or the folder's path below the data root; no part may start with a dot.
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 MAX_NAME_LENGTH = 200
@@ -39,12 +49,13 @@ class DatasetInfo:
 
     Attributes:
         location: the directory that holds its files; None for one that rides in a package.
+        kind: builtin and folder have a label for each picture, detection has objects in boxes.
         digest: SHA-256 of its content; None for a folder, whose files are read when a job uses it.
         num_train: training images before the validation part is taken away; None if not counted.
     """
 
     name: str
-    kind: Literal["builtin", "folder"]
+    kind: Literal["builtin", "folder", "detection"]
     num_classes: int
     in_channels: int
     description: str
@@ -60,7 +71,8 @@ def find(name: str, roots: Sequence[Path]) -> DatasetInfo:
     Raises:
         UnknownDataset: no such name, or its files are not on this machine.
         RefusedPath: the folder is outside every root, or reached through a link.
-        BadData: the folder has no `train/` with at least two classes, or no matching `val/`.
+        BadData: the folder has no `train/` with at least two classes, or no matching `val/`; or it
+            is a detection dataset that does not say its classes.
     """
     if name == "digits":
         return DIGITS
@@ -132,10 +144,14 @@ def _folder(name: str, roots: Sequence[Path]) -> DatasetInfo:
         if not location.is_dir():
             continue
         _refuse_links(location, root, name)
-        return _describe_folder(name, location)
+        form = detection_sets.form(location)
+        if form is None:
+            return _describe_folder(name, location)
+        return _describe_detection(name, location, FORMS[form])
     raise UnknownDataset(
         f"data.dataset: there is no dataset {name!r}; use digits, fashion-mnist, or the name of a "
-        "folder with train/ and val/ below the data root (`netaug datasets list` shows them)"
+        "folder below the data root, with train/ and val/ or in Pascal VOC's or COCO's form "
+        "(`netaug datasets list` shows them)"
     )
 
 
@@ -167,11 +183,24 @@ def _describe_folder(name: str, location: Path) -> DatasetInfo:
     )
 
 
+def _describe_detection(name: str, location: Path, form: str) -> DatasetInfo:
+    return DatasetInfo(
+        name=name,
+        kind="detection",
+        num_classes=detection_sets.num_classes(location),
+        in_channels=3,
+        description=f"Objects in boxes, in {form}'s form, below the data root",
+        location=location,
+    )
+
+
 def _folder_names(roots: Sequence[Path]) -> Iterator[str]:
     for root in roots:
         for directory, children, _ in os.walk(root):
             relative = Path(directory).relative_to(root)
-            if "train" in children and "val" in children:
+            is_folder = "train" in children and "val" in children
+            is_detection = DETECTION_MARKS & set(children) and detection_sets.form(Path(directory))
+            if relative.parts and (is_folder or is_detection):
                 yield relative.as_posix()
                 children.clear()
             elif len(relative.parts) >= MAX_FOLDER_DEPTH:

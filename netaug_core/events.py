@@ -48,7 +48,8 @@ class Progress(RunEvent):
     epoch: int
     total_epochs: int
     loss: float | None = None
-    accuracy: float | None = None  # best validation top-1 so far, 0..1
+    score: float | None = None  # of the best network so far on the validation part, 0..1
+    score_name: str | None = Field(None, max_length=20)  # what that is: accuracy, ap50
     images_per_second: float | None = None
     eta_seconds: float | None = None
 

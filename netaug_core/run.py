@@ -7,14 +7,11 @@ from typing import Any
 
 import torch
 
-from netaug_core.data.batches import Feed
-from netaug_core.data.dataset import Dataset, open_dataset
-from netaug_core.data.sources import MemoryImages
-from netaug_core.data.transforms import TrainTransform
 from netaug_core.environment import environment
 from netaug_core.events import DatasetFacts, Finished, Started
 from netaug_core.rendezvous import Rendezvous
 from netaug_core.spec import JobSpec
+from netaug_core.tasks.registry import open_task
 from netaug_core.training import checkpoint, identity, stages
 from netaug_core.training.control import Control, LeaveRequested
 from netaug_core.training.determinism import choose_device, make_deterministic
@@ -90,22 +87,21 @@ def _train(spec: JobSpec, options: RunOptions, around: _Surroundings) -> Finishe
     make_deterministic(spec.training.seed, threads)
     try:
         around.group.leave_if_asked(around.control)
-        dataset = open_dataset(
-            spec.data, options.data_roots, image_cache_bytes=options.image_cache_bytes
-        )
+        task = open_task(spec, options.data_roots, image_cache_bytes=options.image_cache_bytes)
         around.group.leave_if_asked(around.control)
     except LeaveRequested as leave:
         raise LeaveRequested(0 if saved is None else saved["step"]) from leave
     inputs = find_inputs(
         spec.pretrained, spec.distillation, roots=options.data_roots, inputs=options.inputs
     )
-    run_identity = identity.identity(spec, dataset, inputs)
+    run_identity = identity.identity(spec, task.dataset, inputs)
     if saved is not None:
-        identity.check(saved["identity"], run_identity, dataset)
+        identity.check(saved["identity"], run_identity, task.dataset)
     interval = spec.training.checkpoint_interval_seconds
     snapshots = Snapshots(options.directory, around.reporter, run_identity, interval)
     outside = Outside(around.control, around.reporter, snapshots, around.group)
-    setting = Setting(dataset, _feed(spec, dataset, options, around), inputs)
+    feed = task.feed(around.device, around.group.rank, options.num_loader_workers)
+    setting = Setting(task, feed, inputs)
     return _train_stages(spec, setting, outside, saved, options)
 
 
@@ -154,15 +150,6 @@ def _prepare_control(
 def _ended(saved: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The main training of a checkpoint that was written during its control."""
     return None if saved is None else {"learner": None, "state": saved["finished"]}
-
-
-def _feed(spec: JobSpec, dataset: Dataset, options: RunOptions, around: _Surroundings) -> Feed:
-    transform = TrainTransform(spec.data, spec.model.input_size, spec.training.seed)
-    # Pictures in memory are faster taken than sent from another process.
-    in_memory = isinstance(dataset.train.source, MemoryImages)
-    workers = 0 if in_memory else options.num_loader_workers
-    rank = around.group.rank
-    return Feed(transform, dataset.normalisation, around.device, workers, rank.number, rank.count)
 
 
 def _started(trainer: Trainer, num_stages: int, from_step: int) -> Started:

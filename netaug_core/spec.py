@@ -1,6 +1,7 @@
 """The one definition of a job: the API accepts it, the database keeps it, the trainer runs it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -8,9 +9,13 @@ from pydantic import Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
 from netaug_core import feasibility, presets
+from netaug_core.architectures import Architecture
+from netaug_core.detectors import feasibility as detectors
+from netaug_core.detectors.table import Detector
 from netaug_core.documents import load_document
 from netaug_core.sections.augment import AugmentSpec
 from netaug_core.sections.data import DataSpec
+from netaug_core.sections.detection import DetectionSpec
 from netaug_core.sections.fields import Name, Section, Tag
 from netaug_core.sections.model import ModelSpec
 from netaug_core.sections.resources import ResourceSpec
@@ -29,8 +34,11 @@ class JobSpec(Section):
         description="A named recipe; what the spec itself says goes before it.",
         examples=["paper/mobilenet_v2"],
     )
-    task: Literal["classification"] = "classification"
-    model: ModelSpec
+    task: Literal["classification", "detection"] = "classification"
+    model: ModelSpec = Field(description="The tiny network; of a detector, the backbone.")
+    detection: DetectionSpec | None = Field(
+        None, description="Of the task detection; left out there: the paper's detector."
+    )
     data: DataSpec
     augment: AugmentSpec | None = Field(
         default_factory=AugmentSpec,
@@ -55,6 +63,13 @@ class JobSpec(Section):
     def _fill_in_preset(cls, document: object) -> object:
         return presets.fill_in(document)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_detection(cls, document: object) -> object:
+        if isinstance(document, Mapping) and document.get("task") == "detection":
+            return {"detection": {}, **document}
+        return document
+
     @model_validator(mode="after")
     def _control_compares_something(self) -> "JobSpec":
         if self.control and self.augment is None:
@@ -67,11 +82,22 @@ class JobSpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _sections_are_the_tasks(self) -> "JobSpec":
+        sections = {name: getattr(self, name) for name in ("model", "data", "augment", "training")}
+        detectors.check_task(
+            self.task, self.detection, {**sections, "distillation": self.distillation}
+        )
+        return self
+
+    @model_validator(mode="after")
     def _network_can_be_trained(self) -> "JobSpec":
         # Neither the classes nor the images' channels matter to what is judged.
         network = self.model.architecture(num_classes=2, in_channels=3)
         feasibility.check(network, self.model.input_size, self.augment)
         feasibility.check_regularisers(network, self.model, self.augment)
+        if self.detection is not None:
+            detector = detectors.on_backbone(self.detection, network)
+            detectors.check(detector, self.detection, self.model.input_size, self.augment)
         return self
 
     @model_validator(mode="after")
@@ -79,6 +105,11 @@ class JobSpec(Section):
         num_devices = self.resources.gpus or 1
         feasibility.check_devices(num_devices, self.data.batch_size, self.training, self.augment)
         return self
+
+    def table(self, *, num_classes: int, in_channels: int) -> Architecture | Detector:
+        """The tiny network that is trained, for a dataset with these classes and channels."""
+        network = self.model.architecture(num_classes=num_classes, in_channels=in_channels)
+        return network if self.detection is None else self.detection.table(network)
 
     def canonical_json(self) -> str:
         """The spec with every default filled in, as the database and the trainer keep it."""

@@ -12,7 +12,7 @@ from netaug_core import widths
 from netaug_core.architectures import Architecture
 from netaug_core.detectors import widths as detector_widths
 from netaug_core.detectors.table import Detector
-from netaug_core.models.blocks import Layers
+from netaug_core.models.blocks import PLAIN, Layers
 from netaug_core.models.detector import DetectionNetwork, initialise_detector
 from netaug_core.models.network import Initialisation, Network, initialise
 from netaug_core.widths import Choice, Multipliers
@@ -42,6 +42,12 @@ class Kind(Generic[Table, Net]):
     make: Callable[[Table, Layers], Net]
     initialise: Callable[[Net, Generator, Initialisation], None]
     augmented: Augmented[Table]
+
+    def build(self, table: Table, generator: Generator, method: Initialisation) -> Net:
+        """The plain network, initialised."""
+        network = self.make(table, PLAIN)
+        self.initialise(network, generator, method)
+        return network
 
 
 CLASSIFIER = Kind[Architecture, Network](Network, initialise, widths.augmented)

@@ -1,7 +1,10 @@
-"""Batches of a part, in this process or decoded ahead by worker processes."""
+"""Batches of a part, in this process or decoded ahead by worker processes.
+
+B pictures, C channels, S side of the input, K classes.
+"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,22 +23,45 @@ Batch = tuple[Tensor, Tensor]  # pictures (B, C, S, S), labels (B,)
 
 
 @dataclass(frozen=True)
+class Targets:
+    """What the images of a batch should give.
+
+    Attributes:
+        labels: (B,) int64.
+        partner_labels: (B,) int64, of the pictures that were mixed in; None without mixing.
+        share: (B,) or a number: how much of a picture is its own.
+        teacher_logits: (B, K), or None without a teacher.
+    """
+
+    labels: Tensor
+    partner_labels: Tensor | None = None
+    share: Tensor | float = 1.0
+    teacher_logits: Tensor | None = None
+
+    def first(self, count: int) -> "Targets":
+        """Those of the first `count` images."""
+
+        def cut(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values[:count]
+
+        return replace(
+            self,
+            labels=self.labels[:count],
+            partner_labels=cut(self.partner_labels),
+            share=self.share[:count] if isinstance(self.share, Tensor) else self.share,
+            teacher_logits=cut(self.teacher_logits),
+        )
+
+
+@dataclass(frozen=True)
 class TrainingBatch:
     """This rank's part of a batch to learn from.
 
-    Loss: `share` * CE(labels) + (1 - `share`) * CE(partner_labels), if there are any of the latter.
-
-    Attributes:
-        images: (B, C, S, S), normalised.
-        labels: (B,) int64.
-        partner_labels: (B,) int64, of the pictures mixed into these; None if nothing is mixed.
-        share: of the loss that belongs to `labels`; one for the whole batch, on every rank.
+    Attributes: images: (B, C, S, S), normalised.
     """
 
     images: Tensor
-    labels: Tensor
-    partner_labels: Tensor | None = None
-    share: float = 1.0
+    targets: Targets
 
 
 @dataclass(frozen=True)
@@ -73,15 +99,24 @@ class Feed:
             if is_mixed:
                 yield self._mixed(images, labels, epoch, number)
             else:
-                yield TrainingBatch(images, labels)
+                yield TrainingBatch(images, Targets(labels))
 
-    def calibration(self, part: Part, count: int) -> Iterator[Batch]:
-        """A fixed subset of the training part, varied as in training, but never mixed.
+    def on(self, device: torch.device) -> "Feed":
+        """The same, for another device."""
+        return replace(self, device=device)
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Pictures of a batch that nothing is learnt from."""
+        return order.EVALUATION_BATCH
+
+    def calibration(self, part: Part, count: int) -> Iterator[Tensor]:
+        """Images of a fixed subset of the training part, varied as in training, but never mixed.
 
         A rank takes the batches that are its turn, which may be none.
         """
         positions = order.calibration_batches(len(part), count, self._rank)
-        return self._batches(part, positions, CALIBRATION_EPOCH)
+        return (images for images, _ in self._batches(part, positions, CALIBRATION_EPOCH))
 
     def evaluation(self, part: Part) -> Iterator[Batch]:
         """Every picture once, in order, as it is: the batches that are this rank's turn.
@@ -101,7 +136,7 @@ class Feed:
             transform.spec, size=transform.size, seed=transform.seed, epoch=epoch, number=number
         )
         mixed = mixing.mix(images[:-1], images[1:], mixture)
-        return TrainingBatch(mixed, labels[:-1], labels[1:], mixture.share)
+        return TrainingBatch(mixed, Targets(labels[:-1], labels[1:], mixture.share))
 
     def _batches(
         self, part: Part, positions: Sequence[Indices], epoch: int | None

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
 import numpy as np
+from typing_extensions import TypeVar  # of typing, from Python 3.13: with defaults
 
 from netaug_core import datasets
+from netaug_core.data.detection.parts import DetectionPart
 from netaug_core.data.digits import read_digits
 from netaug_core.data.fashion_mnist import read_fashion_mnist
 from netaug_core.data.folder import read_folder
@@ -16,18 +19,20 @@ from netaug_core.datasets import DatasetInfo
 from netaug_core.errors import BadData
 from netaug_core.sections.data import DataSpec
 
+AnyPart = TypeVar("AnyPart", Part, DetectionPart, default=Part)
+
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(Generic[AnyPart]):
     """The best epoch is picked on `validation`; `test` is scored once, at the end."""
 
     name: str
     digest: str
     class_names: tuple[str, ...]
     in_channels: int
-    train: Part
-    validation: Part
-    test: Part
+    train: AnyPart
+    validation: AnyPart
+    test: AnyPart
     normalisation: Normalisation
     resize: str  # how a picture becomes a square of the input's size
 

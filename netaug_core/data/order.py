@@ -52,14 +52,16 @@ def training_batches(
     return list(batches[:, taken % batch_size])
 
 
-def calibration_batches(num_images: int, count: int, rank: Rank) -> list[Indices]:
-    """This rank's batches of a fixed subset."""
-    return _take_turns(permutation(CALIBRATION_SEED, 0, num_images)[:count], rank)
+def calibration_batches(
+    num_images: int, count: int, rank: Rank, size: int = EVALUATION_BATCH
+) -> list[Indices]:
+    """This rank's batches, of `size` pictures, of a fixed subset."""
+    return _take_turns(permutation(CALIBRATION_SEED, 0, num_images)[:count], rank, size)
 
 
-def evaluation_batches(num_images: int, rank: Rank) -> list[Indices]:
+def evaluation_batches(num_images: int, rank: Rank, size: int = EVALUATION_BATCH) -> list[Indices]:
     """This rank's batches of all pictures: together, the ranks take each one once."""
-    return _take_turns(np.arange(num_images, dtype=np.int64), rank)
+    return _take_turns(np.arange(num_images, dtype=np.int64), rank, size)
 
 
 def evaluation_positions(num_images: int, rank: Rank) -> Indices:
@@ -68,7 +70,7 @@ def evaluation_positions(num_images: int, rank: Rank) -> Indices:
     return np.concatenate(batches) if batches else np.zeros(0, np.int64)
 
 
-def _take_turns(positions: Indices, rank: Rank) -> list[Indices]:
+def _take_turns(positions: Indices, rank: Rank, size: int) -> list[Indices]:
     """Rank r takes batches r, r + count, ...: the batches are the same for any number of ranks."""
-    starts = range(EVALUATION_BATCH * rank.number, len(positions), EVALUATION_BATCH * rank.count)
-    return [positions[start : start + EVALUATION_BATCH] for start in starts]
+    starts = range(size * rank.number, len(positions), size * rank.count)
+    return [positions[start : start + size] for start in starts]

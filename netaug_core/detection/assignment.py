@@ -19,12 +19,19 @@ class Assignment:
         boxes: (P, 4), of their objects: left, top, right, bottom in pixels.
         labels: (P,) int64, of their objects.
         counted: (B, N) bool: the others are neither right nor wrong.
+        mean_pairs: P, or its mean over the devices that share the batch: what a loss is divided by.
     """
 
     anchors: Tensor
     boxes: Tensor
     labels: Tensor
     counted: Tensor
+    mean_pairs: float
+
+    @classmethod
+    def of(cls, anchors: Tensor, boxes: Tensor, labels: Tensor, counted: Tensor) -> "Assignment":
+        """Of a device on its own."""
+        return cls(anchors, boxes, labels, counted, float(len(anchors)))
 
     @property
     def is_object(self) -> Tensor:
@@ -36,7 +43,7 @@ class Assignment:
     def first(self, count: int) -> "Assignment":
         """That of the first `count` pictures."""
         kept = self.anchors < count * self.counted.shape[1]
-        return Assignment(
+        return Assignment.of(
             self.anchors[kept], self.boxes[kept], self.labels[kept], self.counted[:count]
         )
 

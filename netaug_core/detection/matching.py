@@ -82,7 +82,7 @@ def curve(
 ) -> Curve:
     """The curve of one class over all pictures; `found` are those of the pictures of `truth`."""
     verdicts = [
-        _judge(annotation, detections, label, least_overlap)
+        judge(annotation, detections, label, least_overlap)
         for annotation, detections in zip(truth, found, strict=True)
     ]
     scores = np.concatenate([one.scores for one in verdicts] or [np.zeros(0, np.float32)])
@@ -105,23 +105,27 @@ def overlaps(boxes: Boxes, others: Boxes) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Verdicts:
-    """Of the detections of a picture that count."""
+class Verdicts:
+    """Of the detections of a picture that count, the surest first.
+
+    Attributes: scores: (k,). is_right: (k,).
+    """
 
     scores: Scores
     is_right: Flags
 
 
-def _judge(
-    annotation: Annotation, detections: Detections, label: int, least_overlap: float
-) -> _Verdicts:
+def judge(
+    annotation: Annotation, detections: Detections, label: int, least_overlap: float = 0.5
+) -> Verdicts:
+    """Which of a picture's detections of a class are right."""
     chosen = np.flatnonzero(detections.labels == label)
     chosen = chosen[np.argsort(-detections.scores[chosen], kind="stable")]
     scores = detections.scores[chosen]
     is_right = np.zeros(len(chosen), np.bool_)
     objects = annotation.labels == label
     if not objects.any() or not len(chosen):
-        return _Verdicts(scores, is_right)
+        return Verdicts(scores, is_right)
     overlap = overlaps(detections.boxes[chosen], annotation.boxes[objects])
     ignored = annotation.ignored[objects]
     counts = np.ones(len(chosen), np.bool_)
@@ -134,4 +138,4 @@ def _judge(
         elif int(best) not in taken:
             is_right[row] = True
             taken.add(int(best))
-    return _Verdicts(scores[counts], is_right[counts])
+    return Verdicts(scores[counts], is_right[counts])

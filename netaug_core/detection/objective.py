@@ -3,6 +3,7 @@
 B pictures, N anchors, V values of an anchor.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -35,10 +36,19 @@ class DetectionTargets:
 
 
 class DetectionObjective:
-    """A detector's loss: what its coding says, all terms alike."""
+    """A detector's loss: what its coding says, all terms alike.
 
-    def __init__(self, coding: Coding) -> None:
+    Args:
+        coding: of the detector.
+        average: a number's mean over the devices that share the batch; each calls it in turn. So
+            the gradient is that of the whole batch, however its objects are spread.
+    """
+
+    def __init__(
+        self, coding: Coding, average: Callable[[float], float] = lambda value: value
+    ) -> None:
         self.coding = coding
+        self._average = average
         self._known: dict[tuple[int, torch.device], Priors] = {}
 
     def targets(self, objects: Objects, num_pictures: int, input_size: int) -> DetectionTargets:
@@ -50,7 +60,19 @@ class DetectionObjective:
             input_size: side of the pictures.
         """
         known = self.known(input_size, objects.boxes.device)
-        return DetectionTargets(objects, known, self.coding.assign(objects, num_pictures, known))
+        assignment = self.coding.assign(objects, num_pictures, known)
+        return self._weighed(DetectionTargets(objects, known, assignment))
+
+    def prepare(self, images: Tensor, targets: Objects) -> DetectionTargets:
+        """The targets of a batch of images (B, C, S, S)."""
+        return self.targets(targets, len(images), images.shape[-1])
+
+    def reduced(self, prepared: DetectionTargets, count: int, size: int) -> DetectionTargets:
+        """Those of the first `count` pictures, at the input size `size`."""
+        first = prepared.first(count)
+        if size != prepared.known.input_size:
+            return self.resized(first, size)
+        return self._weighed(first)
 
     def resized(self, targets: DetectionTargets, input_size: int) -> DetectionTargets:
         """The same pictures at another size."""
@@ -61,6 +83,10 @@ class DetectionObjective:
     def __call__(self, raw: Tensor, targets: DetectionTargets) -> Tensor:
         """The loss of a pass, from its raw output (B, N, V); scalar with graph."""
         return self.coding.loss(raw, targets.assignment, targets.known).total
+
+    def _weighed(self, targets: DetectionTargets) -> DetectionTargets:
+        mean_pairs = self._average(float(len(targets.assignment.anchors)))
+        return replace(targets, assignment=replace(targets.assignment, mean_pairs=mean_pairs))
 
     def known(self, input_size: int, device: torch.device) -> Priors:
         """The anchors of an input; made once for each size."""

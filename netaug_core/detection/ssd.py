@@ -55,7 +55,7 @@ class SsdCoding:
         owner = owners[found]
         counted = (spared < LEAST_OVERLAP).view(-1)
         counted[found] = True
-        return Assignment(
+        return Assignment.of(
             found, wanted.boxes[owner], wanted.labels[owner], counted.view(num_pictures, -1)
         )
 
@@ -70,7 +70,7 @@ class SsdCoding:
             known: the anchors of these pictures' size.
         """
         raw = raw.float()
-        scale = 1 / max(len(targets.anchors), 1)
+        scale = 1 / max(targets.mean_pairs, 1)
         answers = raw.flatten(0, 1)[targets.anchors]  # (P, 4 + 1 + K)
         code = encode(targets.boxes, known.take(targets.anchors % len(known)))
         boxes = F.smooth_l1_loss(answers[:, :4], code, reduction="sum")

@@ -86,7 +86,7 @@ class Yolov3Coding:
         counted = (most <= IGNORE_OVERLAP).view(-1)
         counted[places[objects.ignore]] = False
         counted[found] = True
-        return Assignment(
+        return Assignment.of(
             found, wanted.boxes[owner], wanted.labels[owner], counted.view(num_pictures, -1)
         )
 
@@ -102,7 +102,7 @@ class Yolov3Coding:
         """
         raw = raw.float()
         answers = raw.flatten(0, 1)[targets.anchors]  # (P, 5 + K)
-        scale = 1 / max(len(targets.anchors), len(raw))
+        scale = 1 / max(targets.mean_pairs, len(raw))
         objectness = F.binary_cross_entropy_with_logits(
             raw[..., 4],
             targets.is_object.to(raw.dtype),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from netaug_core import cost
+from netaug_core.architectures import Architecture
 from netaug_core.cost import Cost, Operation
 from netaug_core.detectors.table import Detector, Level
 from netaug_core.vocabulary import Convolution
@@ -19,6 +20,13 @@ def measure(detector: Detector, input_size: int) -> Cost:
         ValueError: the levels do not fit together at this size.
     """
     return cost.total(trace(detector, input_size))
+
+
+def of_table(table: Architecture | Detector, input_size: int) -> Cost:
+    """Cost of a network of either task; see `measure`."""
+    if isinstance(table, Detector):
+        return measure(table, input_size)
+    return cost.measure(table, input_size)
 
 
 def trace(detector: Detector, input_size: int) -> Iterator[Operation]:

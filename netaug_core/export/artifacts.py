@@ -1,17 +1,18 @@
 """Writes the five files of a finished run, past the gate, and reports them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor
+from torch import nn
 
-from netaug_core.data.batches import Feed
 from netaug_core.data.dataset import Dataset
 from netaug_core.datasets import file_digest
 from netaug_core.events import ArtifactWritten
-from netaug_core.export import gate, metrics_file, model_card, onnx_file, reference
+from netaug_core.export import gate, metrics_file, model_card, onnx_file
+from netaug_core.export.exports import Exports
 from netaug_core.export.names import (
     METRICS_CSV,
     MODEL_CARD_JSON,
@@ -20,9 +21,8 @@ from netaug_core.export.names import (
     MODEL_SAFETENSORS,
 )
 from netaug_core.export.verify import VerifyReport
-from netaug_core.models import tensors_file
-from netaug_core.models.network import Network
 from netaug_core.spec import JobSpec
+from netaug_core.tasks.task import Answers, Feed
 from netaug_core.training.state import EpochRow
 
 REFERENCE_FILE = ".reference.safetensors"
@@ -34,17 +34,18 @@ class Exporter:
     """Where the files of a run go, and the data they are checked on."""
 
     spec: JobSpec
-    dataset: Dataset
+    dataset: Dataset[Any]
+    exports: Exports
     directory: Path
     roots: Sequence[Path]
     while_waiting: Callable[[], None]
 
-    def export_models(self, network: Network, logits: Tensor, feed: Feed) -> VerifyReport:
+    def export_models(self, network: nn.Module, answers: Answers, feed: Feed) -> VerifyReport:
         """Write both model files and let a fresh process check them.
 
         Args:
             network: the trained tiny net, on the CPU, in eval mode.
-            logits: what it computes on the test part.
+            answers: its own to the test part.
             feed: loads the test part for the CPU.
 
         Raises:
@@ -53,8 +54,7 @@ class Exporter:
         self.write_models(network)
         reference_file = self.directory / REFERENCE_FILE
         spec_file = self.directory / SPEC_FILE
-        probe = reference.probe_images(self.dataset.test, feed)
-        reference.write(reference_file, network, logits, probe)
+        self.exports.write_reference(reference_file, network, answers, feed)
         spec_file.write_text(self.spec.canonical_json(), encoding="utf-8")
         try:
             return gate.check(
@@ -68,15 +68,13 @@ class Exporter:
             reference_file.unlink()
             spec_file.unlink()
 
-    def write_models(self, network: Network) -> None:
+    def write_models(self, network: nn.Module) -> None:
         facts = {
             "input_size": str(self.spec.model.input_size),
             "classes": json.dumps(self.dataset.class_names),
             "preprocessing": json.dumps(model_card.preprocessing(self.spec, self.dataset)),
         }
-        tensors_file.write(self.directory / MODEL_SAFETENSORS, network, facts)
-        self.while_waiting()
-        onnx_file.write(self.directory / MODEL_ONNX, network, self.spec.model.input_size)
+        self.exports.write_models(self.directory, network, facts)
 
     def write_cards(self, facts: model_card.CardFacts, history: Sequence[EpochRow]) -> None:
         card = model_card.as_document(facts)
@@ -86,8 +84,12 @@ class Exporter:
         (self.directory / MODEL_CARD_MD).write_text(markdown, encoding="utf-8")
         metrics_file.write(self.directory / METRICS_CSV, history)
 
-    def events(self) -> list[ArtifactWritten]:
-        """One event for each file, with its digest."""
+    def events(self, pictures: Mapping[str, str]) -> list[ArtifactWritten]:
+        """One event for each file, with its digest; pictures by name, with what they show."""
+        drawn = [
+            _written(self.directory / name, "model_card", "image/png", shown)
+            for name, shown in pictures.items()
+        ]
         return [
             _written(self.directory / MODEL_SAFETENSORS, "model", "application/octet-stream",
                      "Weights, architecture and preprocessing, fp32"),
@@ -98,6 +100,7 @@ class Exporter:
             _written(self.directory / MODEL_CARD_JSON, "model_card", "application/json",
                      "The model card for programs, with the whole spec"),
             _written(self.directory / METRICS_CSV, "metrics", "text/csv", "One line an epoch"),
+            *drawn,
         ]  # fmt: skip
 
 

@@ -12,19 +12,20 @@ from torch import Tensor, nn
 
 from netaug_core.export.onnx_file import SCOPES_KEY
 from netaug_core.models.blocks import ConvNorm
-from netaug_core.models.network import Network
 
-# Of the convolutions that vocabulary.py and architectures.py name, and of the classifier.
+# Of the convolutions that vocabulary.py, architectures.py and detectors/ name, and the classifier.
 LAYER_NAMES = {
     *("stem", "final", "head", "classifier"),
     *("expand", "depthwise", "squeeze", "excite", "project"),
     *("first", "second", "third", "shortcut"),
+    *("pointwise", "last", "reduce", "widen", "predict"),
 }
+WRAPPED = "network."  # where a detector's decoding is in the file, its network is a part
 Outputs = dict[str, NDArray[np.float32]]
 
 
 @torch.no_grad()
-def of_network(network: Network, images: Tensor) -> Outputs:
+def of_network(network: nn.Module, images: Tensor) -> Outputs:
     """Outputs of every layer, by name, in the order in which they run."""
     outputs: Outputs = {}
     handles = [
@@ -50,7 +51,7 @@ def of_onnx(path: Path, images: NDArray[np.float32]) -> Outputs:
     return dict(zip(tensors, values, strict=True))
 
 
-def _layers(network: Network) -> Iterator[tuple[str, nn.Module]]:
+def _layers(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for name, module in network.named_modules():
         if isinstance(module, ConvNorm | nn.Linear):
             yield name, module
@@ -83,7 +84,7 @@ def _layer_tensors(model: onnx.ModelProto) -> Iterator[tuple[str, str]]:
     for scope, tensor in last.items():
         leaf = scope.rsplit(".", 1)[-1]
         if leaf in LAYER_NAMES:
-            yield scope, tensor
+            yield scope.removeprefix(WRAPPED), tensor
 
 
 def _scopes(text: str) -> list[str]:

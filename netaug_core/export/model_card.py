@@ -5,10 +5,10 @@ from typing import Any
 
 from netaug_core.cost import Cost
 from netaug_core.data.dataset import Dataset
+from netaug_core.export import detection_card
 from netaug_core.export.receipt import Receipt
 from netaug_core.export.verify import VerifyReport
 from netaug_core.spec import JobSpec
-from netaug_core.training.evaluate import Scores
 from netaug_core.training.state import Best
 
 
@@ -17,11 +17,11 @@ class CardFacts:
     """All that a card is written from."""
 
     spec: JobSpec
-    dataset: Dataset
+    dataset: Dataset[Any]
     cost: Cost
     environment: dict[str, str | int | float | None]
     best: Best
-    test: Scores
+    scores: dict[str, Any]
     epochs_run: int
     stopped_early: bool
     lineage: dict[str, dict[str, str]]
@@ -52,7 +52,7 @@ def as_document(facts: CardFacts) -> dict[str, Any]:
             "best_epoch": facts.best.epoch,
             "stopped_early": facts.stopped_early,
         },
-        "scores": _scores(facts),
+        "scores": facts.scores,
         "lineage": facts.lineage,
         "netaug_receipt": None if facts.receipt is None else asdict(facts.receipt),
         "environment": facts.environment,
@@ -64,7 +64,7 @@ def method(spec: JobSpec) -> str:
     return "plain" if spec.augment is None else "netaug"
 
 
-def preprocessing(spec: JobSpec, dataset: Dataset) -> dict[str, Any]:
+def preprocessing(spec: JobSpec, dataset: Dataset[Any]) -> dict[str, Any]:
     """How to make the network's input from a picture."""
     return {
         "input_size": spec.model.input_size,
@@ -77,25 +77,10 @@ def preprocessing(spec: JobSpec, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _scores(facts: CardFacts) -> dict[str, Any]:
-    test = facts.test
-    per_class = [
-        {"class": name, "num_images": images, "accuracy": correct / images}
-        for name, correct, images in zip(
-            facts.dataset.class_names, test.correct_per_class, test.images_per_class, strict=True
-        )
-    ]
-    return {
-        "test_accuracy": test.accuracy,
-        "test_loss": test.loss,
-        "validation_accuracy": facts.best.accuracy,
-        "validation_loss": facts.best.loss,
-        "per_class": per_class,
-    }
-
-
 def as_markdown(card: dict[str, Any]) -> str:
     """The same card for people."""
+    is_detector = card["spec"]["task"] == "detection"
+    certificate = detection_card.certificate if is_detector else _certificate
     return "\n\n".join(
         (
             f"# {card['name']}",
@@ -103,28 +88,48 @@ def as_markdown(card: dict[str, Any]) -> str:
             *_receipt(card["netaug_receipt"]),
             "## Input\n\n" + _table(card["preprocessing"]),
             "## Cost\n\n" + _table(card["cost"]),
-            "## Accuracy by class, test part\n\n" + _class_table(card["scores"]["per_class"]),
+            *_score_sections(card),
             "## Data\n\n" + _table({k: v for k, v in card["dataset"].items() if k != "classes"}),
             *_lineage(card["lineage"]),
             "## Training\n\n" + _table(card["training"] | card["environment"]),
-            "## Export certificate\n\n" + _certificate(card["export_certificate"]["files"]),
+            "## Export certificate\n\n" + certificate(card["export_certificate"]["files"]),
             "The whole spec is in model_card.json.\n",
         )
     )
 
 
 def _summary(card: dict[str, Any]) -> str:
-    model, scores = card["spec"]["model"], card["scores"]
     how = "with Network Augmentation (NetAug)" if card["method"] == "netaug" else "plainly"
-    is_own = model["network"] is not None
-    net = "A network of your own" if is_own else f"{model['name']} of width {model['width']}"
+    if card["spec"]["task"] == "detection":
+        net, sentence = detection_card.net(card), detection_card.score_sentence(card)
+    else:
+        net, sentence = _net(card), _score_sentence(card)
     return (
-        f"{net}, trained {how} on {card['dataset']['name']}. "
-        f"Test top-1 {scores['test_accuracy']:.2%} (loss {scores['test_loss']:.4f}); "
-        f"validation top-1 {scores['validation_accuracy']:.2%} at epoch "
+        f"{net}, trained {how} on {card['dataset']['name']}. {sentence} at epoch "
         f"{card['training']['best_epoch']}, the best one. "
         "The test part was scored once, at the end."
     )
+
+
+def _net(card: dict[str, Any]) -> str:
+    model = card["spec"]["model"]
+    is_own = model["network"] is not None
+    return "A network of your own" if is_own else f"{model['name']} of width {model['width']}"
+
+
+def _score_sentence(card: dict[str, Any]) -> str:
+    scores = card["scores"]
+    return (
+        f"Test top-1 {scores['test_accuracy']:.2%} (loss {scores['test_loss']:.4f}); "
+        f"validation top-1 {scores['validation_accuracy']:.2%}"
+    )
+
+
+def _score_sections(card: dict[str, Any]) -> list[str]:
+    if card["spec"]["task"] == "detection":
+        return detection_card.sections(card)
+    table = _class_table(card["scores"]["per_class"])
+    return [f"## Accuracy by class, test part\n\n{table}"]
 
 
 def _receipt(receipt: dict[str, Any] | None) -> list[str]:

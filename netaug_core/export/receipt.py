@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from netaug_core.data.parts import Part
-from netaug_core.statistics import Interval, compare_answers, pair_answers
+from netaug_core.statistics import Interval
 from netaug_core.training.state import RunState
 
-POINTS = 100  # an accuracy's percentage points
+POINTS = 100  # a score's percentage points
+SPOKEN = {"accuracy": "top-1", "ap50": "AP50", "ap50_voc07": "AP50 (VOC 2007)"}
 
 
 @dataclass(frozen=True)
@@ -17,7 +14,10 @@ class Receipt:
     """NetAug minus plain, of the same seed, data and epochs.
 
     Attributes:
-        gain: difference of the test accuracies, in points.
+        score_name: what is compared: accuracy, ap50.
+        test_score: NetAug's, in 0..1.
+        control_test_score: the plain run's.
+        gain: their difference, in points.
         gain_low: end of its 95 % interval, which tells how far the test images decide between the
             two trained networks; it does not know how much other seeds would differ.
         gain_high: the other end.
@@ -26,8 +26,9 @@ class Receipt:
             calibration and evaluation.
     """
 
-    test_accuracy: float
-    control_test_accuracy: float
+    score_name: str
+    test_score: float
+    control_test_score: float
     num_images: int
     gain: float
     gain_low: float
@@ -37,40 +38,43 @@ class Receipt:
 
     def result(self) -> dict[str, float]:
         """The part that belongs into a job's result."""
-        names = ("control_test_accuracy", "gain", "gain_low", "gain_high", "step_time_ratio")
-        return {name: getattr(self, name) for name in names}
+        names = ("gain", "gain_low", "gain_high", "step_time_ratio")
+        own = {name: getattr(self, name) for name in names}
+        return {f"control_test_{self.score_name}": self.control_test_score, **own}
 
     def sentence(self) -> str:
         """One line for the card."""
         return (
-            f"NetAug {self.gain:+.2f} top-1 points over the plain network of the same seed, data "
-            f"and epochs (95 % interval {self.gain_low:+.2f} to {self.gain_high:+.2f} over the "
-            f"{self.num_images} test images), {self.step_time_ratio:.2f}x the step time"
+            f"NetAug {self.gain:+.2f} {SPOKEN[self.score_name]} points over the plain network of "
+            f"the same seed, data and epochs (95 % interval {self.gain_low:+.2f} to "
+            f"{self.gain_high:+.2f} over the {self.num_images} test images), "
+            f"{self.step_time_ratio:.2f}x the step time"
         )
 
 
 def write_receipt(
-    part: Part, logits: Tensor, control_logits: Tensor, state: RunState, control: RunState
+    score_name: str,
+    scores: tuple[float, float],
+    interval: Interval,
+    num_images: int,
+    states: tuple[RunState, RunState],
 ) -> Receipt:
-    """Compare the two trained networks on the test part.
+    """Compare two trained networks.
 
     Args:
-        part: the test part.
-        logits: (N, K) of the network trained with NetAug.
-        control_logits: (N, K) of the plain one.
-        state: how its training went.
-        control: likewise.
+        score_name: of what is compared.
+        scores: NetAug's on the test part, and the plain one's.
+        interval: of their difference.
+        num_images: of the test part.
+        states: how both trainings went.
     """
-    labels = torch.from_numpy(part.labels)
-    right, control_right = ((one.argmax(1) == labels).tolist() for one in (logits, control_logits))
-    answers = pair_answers(right, control_right)
-    difference = compare_answers(answers)
-    interval = difference.interval or Interval(difference.mean, difference.mean)
+    (first, second), (state, control) = scores, states
     return Receipt(
-        test_accuracy=answers.first / answers.count,
-        control_test_accuracy=answers.second / answers.count,
-        num_images=answers.count,
-        gain=POINTS * difference.mean,
+        score_name=score_name,
+        test_score=first,
+        control_test_score=second,
+        num_images=num_images,
+        gain=POINTS * (first - second),
         gain_low=POINTS * interval.low,
         gain_high=POINTS * interval.high,
         step_time_ratio=state.step_seconds / control.step_seconds,

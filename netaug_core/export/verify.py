@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from netaug_core.data.batches import Feed
@@ -18,16 +17,14 @@ from netaug_core.data.dataset import open_test_part
 from netaug_core.data.parts import Part
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import ExportMismatch
-from netaug_core.export import layers, reference
+from netaug_core.export import layers, reference, verify_detection
 from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
+from netaug_core.export.parity import Array, first_difference, tolerance
 from netaug_core.export.reference import Reference
+from netaug_core.export.verify_detection import DetectionReport
 from netaug_core.models import tensors_file
 from netaug_core.spec import JobSpec
-
-# On logits up to 1; larger ones may differ in proportion, since float32 rounds in proportion. Half
-# trained networks have logits of hundreds, of which no two summation orders agree to 1e-4.
-LOGITS_TOLERANCE = 1e-4
-Array = NDArray[np.float32]
+from netaug_core.tasks.detection import Detection
 
 
 class FileReport(BaseModel):
@@ -61,7 +58,7 @@ class FileReport(BaseModel):
 class VerifyReport(BaseModel):
     """What the fresh process found, one report a file."""
 
-    files: list[FileReport]
+    files: Sequence[FileReport | DetectionReport]
 
 
 def verify(
@@ -72,15 +69,23 @@ def verify(
     Raises:
         ExportMismatch: a file cannot be loaded at all.
     """
+    if spec.task == "detection":
+        reports = verify_detection.verify(Detection.open(spec, roots), directory, reference_file)
+        return VerifyReport(files=reports)
+    return VerifyReport(files=_verify_classifier(spec, directory, reference_file, roots))
+
+
+def _verify_classifier(
+    spec: JobSpec, directory: Path, reference_file: Path, roots: Sequence[Path]
+) -> list[FileReport]:
     part, normalisation = open_test_part(spec.data, roots)
     transform = TrainTransform(spec.data, spec.model.input_size, seed=0)  # not used: nothing varies
     feed = Feed(transform, normalisation, torch.device("cpu"))
     expected = reference.read(reference_file)
-    reports = [
+    return [
         _verify_tensors(directory / MODEL_SAFETENSORS, part, feed, expected),
         _verify_onnx(directory / MODEL_ONNX, part, feed, expected),
     ]
-    return VerifyReport(files=reports)
 
 
 @torch.no_grad()
@@ -117,19 +122,5 @@ def _compare(name: str, logits: Array, part: Part, expected: Reference) -> FileR
         num_correct=int((logits.argmax(1) == part.labels).sum()),
         expected_num_correct=int((expected.logits.argmax(1) == part.labels).sum()),
         max_difference=float(np.abs(logits - expected.logits).max()),
-        tolerance=_tolerance(expected.logits),
+        tolerance=tolerance(expected.logits),
     )
-
-
-def _tolerance(expected: Array) -> float:
-    return LOGITS_TOLERANCE * max(1.0, float(np.abs(expected).max()))
-
-
-def first_difference(found: layers.Outputs, expected: layers.Outputs) -> str | None:
-    """The first layer in running order whose output differs, scaled by its largest value."""
-    for name, values in expected.items():
-        if name not in found:
-            continue
-        if not np.abs(found[name] - values).max() <= _tolerance(values):
-            return name
-    return None

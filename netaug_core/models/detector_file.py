@@ -4,13 +4,18 @@ import json
 from pathlib import Path
 
 from pydantic import TypeAdapter
+from safetensors import SafetensorError, safe_open
 
+from netaug_core.detection.anchors import Shape
 from netaug_core.detectors.table import Detector, Level
+from netaug_core.errors import ExportMismatch
 from netaug_core.models import tensors_file
 from netaug_core.models.detector import DetectionNetwork, build
 
 _LEVELS = TypeAdapter(tuple[Level, ...])
+_ANCHORS = TypeAdapter(tuple[Shape, ...])
 KEY = "detector"
+READING = "detection"  # what the raw numbers mean: anchors, and what is kept
 
 
 def write(path: Path, network: DetectionNetwork, facts: dict[str, str]) -> None:
@@ -25,6 +30,19 @@ def read(path: Path) -> DetectionNetwork:
         ExportMismatch: the file is damaged, or its tensors do not fit its table.
     """
     return tensors_file.rebuild(path, lambda metadata: build(from_json(metadata[KEY])))
+
+
+def read_anchors(path: Path) -> tuple[Shape, ...]:
+    """The anchors that a file's network answers about, in pixels of its input.
+
+    Raises:
+        ExportMismatch: it does not say them.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _ANCHORS.validate_python(json.loads(file.metadata()[READING])["anchors"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ExportMismatch(f"{path.name} does not say its anchors: {error}") from error
 
 
 def to_json(detector: Detector) -> str:

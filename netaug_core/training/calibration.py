@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from netaug_core.data.batches import Batch
 from netaug_core.training.devices import ONE, Group
 
 
@@ -47,7 +46,7 @@ class _Moments:
 @torch.no_grad()
 def calibrate(
     network: nn.Module,
-    batches: Iterable[Batch | None],
+    batches: Iterable[Tensor | None],
     before_batch: Callable[[], None],
     group: Group = ONE,
 ) -> None:
@@ -58,7 +57,7 @@ def calibrate(
 
     Args:
         network: the tiny net.
-        batches: this device's; None for a round in which it has none.
+        batches: this device's images; None for a round in which it has none.
         before_batch: called in each round.
         group: of the devices.
     """
@@ -67,10 +66,10 @@ def calibrate(
     network.eval()
     with _batch_statistics(norms):
         handles = [m.norm.register_forward_hook(m.add) for m in moments]
-        for batch in batches:
+        for images in batches:
             before_batch()
-            if batch is not None:
-                network(batch[0])
+            if images is not None:
+                network(images)
         for handle in handles:
             handle.remove()
     _add_up(moments, group)

@@ -60,6 +60,28 @@ class Group:
         if not self.is_alone:
             dist.all_reduce(sums)
 
+    def mean(self, value: float) -> float:
+        """Of a number, over all processes."""
+        if self.is_alone:
+            return value
+        total = torch.tensor([value], dtype=torch.float64)
+        dist.all_reduce(total)
+        return float(total) / self.rank.count
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """The rows (n, ...) that all processes have, as many as each has, in the ranks' order."""
+        if self.is_alone:
+            return rows
+        counts = torch.zeros(self.rank.count, dtype=torch.int64)
+        counts[self.rank.number] = len(rows)
+        dist.all_reduce(counts)
+        padded = rows.new_zeros(int(counts.max()), *rows.shape[1:])
+        padded[: len(rows)] = rows
+        received = [torch.empty_like(padded) for _ in range(self.rank.count)]
+        dist.all_gather(received, padded)
+        pairs = zip(received, counts.tolist(), strict=True)
+        return torch.cat([part[:count] for part, count in pairs])
+
     @torch.no_grad()
     def average(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its mean over all processes, in one exchange."""
@@ -123,15 +145,18 @@ class Group:
 ONE = Group()
 
 
-def in_rounds(batches: Iterable[Item], num_images: int, group: Group) -> Iterator[Item | None]:
+def in_rounds(
+    batches: Iterable[Item], num_images: int, group: Group, size: int = EVALUATION_BATCH
+) -> Iterator[Item | None]:
     """The batches, then None: each device goes as many rounds as the one with the most batches.
 
     Args:
         batches: this device's.
         num_images: of all devices' batches.
         group: of the devices.
+        size: pictures of a whole batch.
     """
-    num_rounds = math.ceil(num_images / (EVALUATION_BATCH * group.rank.count))
+    num_rounds = math.ceil(num_images / (size * group.rank.count))
     return (batch for _, batch in zip_longest(range(num_rounds), batches))
 
 

@@ -28,6 +28,15 @@ class Scores:
     def accuracy(self) -> float:
         return self.num_correct / self.num_images
 
+    @property
+    def score(self) -> float:
+        """What picks the best epoch."""
+        return self.accuracy
+
+    def values(self) -> dict[str, float]:
+        """What is told of them, by name."""
+        return {"loss": self.loss, "accuracy": self.accuracy}
+
 
 @torch.no_grad()
 def predict(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 from netaug_core.data.dataset import Dataset
 from netaug_core.errors import BadData, BadSpec, CheckpointUnusable
@@ -9,7 +10,7 @@ from netaug_core.spec import JobSpec
 from netaug_core.weights import Inputs
 
 TRAINED_SECTIONS = (
-    *("task", "model", "data", "augment", "training"),
+    *("task", "model", "detection", "data", "augment", "training"),
     *("pretrained", "distillation", "control"),
 )
 
@@ -23,13 +24,13 @@ def spec_hash(spec: JobSpec) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def identity(spec: JobSpec, dataset: Dataset, inputs: Inputs) -> dict[str, str]:
+def identity(spec: JobSpec, dataset: Dataset[Any], inputs: Inputs) -> dict[str, str]:
     """What decides the weights: the spec, and the content of every file that it names."""
     files = {field: source["sha256"] for field, source in inputs.lineage().items()}
     return {"spec_hash": spec_hash(spec), "dataset_digest": dataset.digest, **files}
 
 
-def check(found: dict[str, str], ours: dict[str, str], dataset: Dataset) -> None:
+def check(found: dict[str, str], ours: dict[str, str], dataset: Dataset[Any]) -> None:
     """Compare a checkpoint's identity with this run's.
 
     Raises:

@@ -2,28 +2,33 @@
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netaug_core.architectures import Architecture
+from netaug_core.augment import kinds
 from netaug_core.augment.channel_order import sort_channels
 from netaug_core.augment.schedule import Phase, draws_width, num_passes, phase
 from netaug_core.augment.supernet import Supernet
-from netaug_core.models.network import Network, build
+from netaug_core.models.detector import DetectionNetwork
+from netaug_core.models.network import Network
 from netaug_core.models.shared_norm import share_statistics
 from netaug_core.sections.augment import AugmentSpec
 from netaug_core.spec import JobSpec
+from netaug_core.tasks.task import Objective, Prepared, Table, Targets
 from netaug_core.training import optim, projection
 from netaug_core.training.averaging import WeightAverage
 from netaug_core.training.devices import ONE, Group
+from netaug_core.training.distillation import distillation_loss
 from netaug_core.training.draws import StepDraws, draw
-from netaug_core.training.objective import Objective, Targets, Teacher, distillation_loss
 from netaug_core.training.precision import Precision
 from netaug_core.training.regularisers import Regularisers
 from netaug_core.training.replica import Replica
+
+TinyNet: TypeAlias = Network | DetectionNetwork
+AnySupernet: TypeAlias = Supernet[Any, Any]
 
 TERMS = ("base", "augmented")  # the losses of a step, in order; some steps have the first only
 
@@ -34,10 +39,10 @@ class Learner:
     def __init__(
         self,
         spec: JobSpec,
-        architecture: Architecture,
+        architecture: Table,
         device: torch.device,
         *,
-        teacher: Teacher | None = None,
+        objective: Objective,
         group: Group = ONE,
     ) -> None:
         self.spec = spec
@@ -45,23 +50,26 @@ class Learner:
         self.group = group
         training = spec.training
         initial = torch.Generator().manual_seed(training.seed)
-        self.supernet: Supernet | None = None
-        self.plain: Network | None = None
+        self.supernet: AnySupernet | None = None
+        self.plain: TinyNet | None = None
+        widen_neck = spec.detection is not None and spec.detection.widen_neck
+        kind = kinds.kind_of(architecture, widen_neck=widen_neck)
         net: nn.Module
         if spec.augment is None:
-            net = self.plain = build(architecture, initial, training.initialisation).to(device)
+            plain = kind.build(architecture, initial, training.initialisation).to(device)
+            net = self.plain = plain
+            self.regularisers = Regularisers(plain, spec)
         else:
             net = self.supernet = Supernet(
-                architecture, spec.augment, initial, training.initialisation
+                architecture, spec.augment, initial, training.initialisation, widen_neck=widen_neck
             ).to(device)
-        network = net if isinstance(net, Network) else net.network
-        self.regularisers = Regularisers(network, spec)
+            self.regularisers = Regularisers(net.network, spec)
         if training.batch_norm == "all_devices" and not group.is_alone:
             share_statistics(net)
         self.net = net
         self.replica = Replica(net, device, group)
         self.optimizer = optim.sgd(net, training)
-        self.objective = Objective(training.label_smoothing, spec.distillation, teacher)
+        self.objective = objective
         self.precision = Precision(training.precision, device)
         self.average = WeightAverage(net, training.ema_decay) if training.ema_decay else None
 
@@ -100,11 +108,11 @@ class Learner:
         draws = draw(self.spec.training.seed, step, self.group.rank.number, nets_by_rank=by_rank)
         self.optimizer.zero_grad()
         with self.precision.context():
-            targets = self.objective.ask_teacher(images, targets)
+            prepared = self.objective.prepare(images, targets)
         if self.supernet is None or augment is None:
-            losses = [self._backward(images, targets)[0]]
+            losses = [self._backward(images, prepared)[0]]
         else:
-            losses = self._netaug(self.supernet, augment, (images, targets), (epoch, step, draws))
+            losses = self._netaug(self.supernet, augment, (images, prepared), (epoch, step, draws))
         self.precision.step(self.optimizer)
         reported = torch.stack(losses)
         self.group.average([reported, *self._running_statistics()])
@@ -112,18 +120,17 @@ class Learner:
             self.average.follow(self.net)
         return reported
 
-    def networks(self) -> list[Network | Supernet]:
+    def networks(self) -> list[nn.Module]:
         """The network under training and, if it is kept, its average."""
-        nets = [self.net] if self.average is None else [self.net, self.average.net]
-        return [net for net in nets if isinstance(net, Network | Supernet)]
+        return [self.net] if self.average is None else [self.net, self.average.net]
 
-    def deployable(self) -> Network:
+    def deployable(self) -> TinyNet:
         """The tiny net: a copy cut out of the supernet (calibrate it), or the plain net itself."""
         net = self.net if self.average is None else self.average.net
         if isinstance(net, Supernet):
-            base: Network = net.base_network()
+            base: TinyNet = net.base_network()
             return base
-        assert isinstance(net, Network)  # noqa: S101  # one of the two always is
+        assert isinstance(net, TinyNet)  # noqa: S101  # one of the two always is
         return net
 
     def state_dict(self) -> dict[str, Any]:
@@ -143,9 +150,9 @@ class Learner:
 
     def _netaug(
         self,
-        supernet: Supernet,
+        supernet: AnySupernet,
         augment: AugmentSpec,
-        batch: tuple[Tensor, Targets],
+        batch: tuple[Tensor, Prepared],
         position: tuple[int, int, StepDraws],
     ) -> list[Tensor]:
         """The passes of a step: the base net's, and those of the nets that are drawn."""
@@ -161,7 +168,7 @@ class Learner:
         # Its activations are freed before the larger net runs: the peak is one net's, not two.
         base, _ = self._backward(*batch, reduce=augment.project_gradient)
         held = self._take_gradients(augment)
-        larger = _reduced(batch, augment)
+        larger = self._reduced(batch, augment)
         augmented = []
         for left in reversed(range(count)):
             _use_augmented(supernet, now, draws.nets)
@@ -174,14 +181,14 @@ class Learner:
 
     def _distilling(
         self,
-        supernet: Supernet,
+        supernet: AnySupernet,
         augment: AugmentSpec,
-        batch: tuple[Tensor, Targets],
+        batch: tuple[Tensor, Prepared],
         now: Phase,
         draws: StepDraws,
     ) -> list[Tensor]:
         """The augmented net first: its outputs teach the base net in the same step."""
-        larger = _reduced(batch, augment)
+        larger = self._reduced(batch, augment)
         _use_augmented(supernet, now, draws.nets)
         augmented, answers = self._backward(
             *larger, weight=augment.alpha, reduce=augment.project_gradient
@@ -210,48 +217,50 @@ class Learner:
     def _backward(
         self,
         images: Tensor,
-        targets: Targets,
+        prepared: Prepared,
         *,
         weight: float = 1.0,
         answers: Tensor | None = None,
         reduce: bool = True,
     ) -> tuple[Tensor, Tensor]:
-        """One pass of the net now in use; its loss and its logits, detached.
+        """One pass of the net now in use; its loss and its output, detached.
 
         Args:
             images: that it sees.
-            targets: of these.
+            prepared: their targets.
             weight: of its gradient.
             answers: the augmented net's logits for the first images, if it teaches this pass.
             reduce: the gradients so far become their mean over the devices: in the last pass.
         """
         with nullcontext() if reduce else self.replica.unreduced(), self.precision.context():
-            logits = self.replica(images)
-            loss = self.objective(logits, targets)
+            output = self.replica(images)
+            loss = self.objective(output, prepared)
             if answers is not None and self.spec.augment is not None:
                 augment = self.spec.augment
-                taught = logits[: len(answers)]
+                taught = output[: len(answers)]
                 learnt = distillation_loss(taught, answers, augment.distill_temperature)
                 loss = loss + augment.distill * learnt
         self.precision.backward(loss * weight)
-        return loss.detach(), logits.detach()
+        return loss.detach(), output.detach()
+
+    def _reduced(
+        self, batch: tuple[Tensor, Prepared], augment: AugmentSpec
+    ) -> tuple[Tensor, Prepared]:
+        """The part of the batch, and the size, at which the augmented pass runs."""
+        images, prepared = batch
+        if augment.batch_fraction < 1:
+            # Batch normalisation needs two images to have a variance.
+            images = images[: max(min(2, len(images)), round(len(images) * augment.batch_fraction))]
+        if augment.input_scale < 1:
+            side = max(1, round(images.shape[-1] * augment.input_scale))
+            images = F.interpolate(images, (side, side), mode="bilinear", antialias=True)
+            images = images.contiguous(memory_format=torch.channels_last)
+        if images is not batch[0]:
+            prepared = self.objective.reduced(prepared, len(images), images.shape[-1])
+        return images, prepared
 
 
-def _reduced(batch: tuple[Tensor, Targets], augment: AugmentSpec) -> tuple[Tensor, Targets]:
-    """The part of the batch, and the size, at which the augmented pass runs."""
-    images, targets = batch
-    if augment.batch_fraction < 1:
-        # Batch normalisation needs two images to have a variance.
-        count = max(min(2, len(images)), round(len(images) * augment.batch_fraction))
-        images, targets = images[:count], targets.first(count)
-    if augment.input_scale < 1:
-        side = max(1, round(images.shape[-1] * augment.input_scale))
-        images = F.interpolate(images, (side, side), mode="bilinear", antialias=True)
-        images = images.contiguous(memory_format=torch.channels_last)
-    return images, targets
-
-
-def _use_augmented(supernet: Supernet, now: Phase, generator: torch.Generator) -> None:
+def _use_augmented(supernet: AnySupernet, now: Phase, generator: torch.Generator) -> None:
     match now:
         case Phase.WIDTH_AND_EXPAND:
             supernet.use_random(generator)

@@ -11,40 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from netaug_core.data.batches import Targets
 from netaug_core.sections.training import DistillationSpec
+from netaug_core.spec import JobSpec
+from netaug_core.training.distillation import distillation_loss
 
 Teacher: TypeAlias = Callable[[Tensor], Tensor]  # images (B, C, S, S) to logits (B, K)
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What the images of a batch should give.
-
-    Attributes:
-        labels: (B,) int64.
-        partner_labels: (B,) int64, of the pictures that were mixed in; None without mixing.
-        share: (B,) or a number: how much of a picture is its own.
-        teacher_logits: (B, K), or None without a teacher.
-    """
-
-    labels: Tensor
-    partner_labels: Tensor | None = None
-    share: Tensor | float = 1.0
-    teacher_logits: Tensor | None = None
-
-    def first(self, count: int) -> "Targets":
-        """Those of the first `count` images."""
-
-        def cut(values: Tensor | None) -> Tensor | None:
-            return None if values is None else values[:count]
-
-        return replace(
-            self,
-            labels=self.labels[:count],
-            partner_labels=cut(self.partner_labels),
-            share=self.share[:count] if isinstance(self.share, Tensor) else self.share,
-            teacher_logits=cut(self.teacher_logits),
-        )
 
 
 @dataclass(frozen=True)
@@ -55,12 +27,20 @@ class Objective:
     distillation: DistillationSpec | None = None
     teacher: Teacher | None = None
 
-    def ask_teacher(self, images: Tensor, targets: Targets) -> Targets:
-        """Once a step: the base pass and the augmented ones learn from the same answer."""
+    @classmethod
+    def of(cls, spec: JobSpec, teacher: Teacher | None = None) -> "Objective":
+        return cls(spec.training.label_smoothing, spec.distillation, teacher)
+
+    def prepare(self, images: Tensor, targets: Targets) -> Targets:
+        """With the teacher's answer: the base pass and the augmented ones learn from the same."""
         if self.teacher is None:
             return targets
         with torch.no_grad():
             return replace(targets, teacher_logits=self.teacher(images))
+
+    def reduced(self, prepared: Targets, count: int, size: int) -> Targets:  # noqa: ARG002
+        """Those of the first images, at any size."""
+        return prepared.first(count)
 
     def __call__(self, logits: Tensor, targets: Targets) -> Tensor:
         """The loss of a pass, mean over the batch; scalar with graph."""
@@ -80,14 +60,3 @@ class Objective:
             for one in (labels, targets.partner_labels)
         )
         return (targets.share * own + (1 - targets.share) * partner).mean()
-
-
-def distillation_loss(logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
-    """Temperature squared times KL(teacher || student) of softened outputs, mean over the batch.
-
-    Source: Hinton, Vinyals, Dean 2015, section 2; the square keeps the gradient's size.
-    """
-    student = F.log_softmax(logits / temperature, dim=1)
-    teacher = F.log_softmax(teacher_logits / temperature, dim=1)
-    divergence = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
-    return divergence * temperature**2

@@ -4,6 +4,7 @@ from typing import cast
 
 from netaug_core import regularisers
 from netaug_core.models.blocks import ConvNorm, DepthwiseBlock, ResidualBlock
+from netaug_core.models.detector import DetectionNetwork
 from netaug_core.models.network import Network
 from netaug_core.models.regularisers import DropBlock, DropPath
 from netaug_core.spec import JobSpec
@@ -12,9 +13,11 @@ from netaug_core.spec import JobSpec
 class Regularisers:
     """Those of a network, as the spec asks; none by default."""
 
-    def __init__(self, network: Network, spec: JobSpec) -> None:
+    def __init__(self, network: Network | DetectionNetwork, spec: JobSpec) -> None:
         self._spec = spec
         self._drop_blocks: dict[float, DropBlock] = {}  # by their share of the probability
+        if isinstance(network, DetectionNetwork):
+            return  # a spec that asks for them there is refused
         if spec.model.drop_path:
             self._add_drop_path(network)
         if spec.model.drop_block:

@@ -19,16 +19,21 @@ class EpochRow:
 
 @dataclass
 class Best:
-    """The deployable network of the best epoch so far, calibrated."""
+    """The deployable network of the best epoch so far, calibrated.
+
+    Attributes:
+        score: on the validation part, the higher the better; the task says which it is.
+        loss: there; the lower one wins between equal scores.
+    """
 
     epoch: int
-    accuracy: float
+    score: float
     loss: float
     weights: dict[str, Tensor]
 
     def beats(self, other: "Best | None") -> bool:
         """The first of equal epochs stays."""
-        return other is None or (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
+        return other is None or (self.score, -self.loss) > (other.score, -other.loss)
 
 
 @dataclass
@@ -76,5 +81,10 @@ class RunState:
             step_seconds=state["step_seconds"],
             losses=LossLog(state["loss_sums"], state["loss_counts"]),
             history=[EpochRow(**row) for row in state["history"]],
-            best=None if state["best"] is None else Best(**state["best"]),
+            best=None if state["best"] is None else Best(**_renamed(state["best"])),
         )
+
+
+def _renamed(best: dict[str, Any]) -> dict[str, Any]:
+    """Checkpoints of before there were other tasks say `accuracy`."""
+    return {"score" if name == "accuracy" else name: value for name, value in best.items()}

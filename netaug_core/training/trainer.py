@@ -4,17 +4,14 @@ import math
 import time
 from dataclasses import dataclass, replace
 
-from netaug_core.data.batches import Feed
-from netaug_core.data.dataset import Dataset
 from netaug_core.errors import NonFiniteLoss
 from netaug_core.events import Metrics, Progress
 from netaug_core.spec import JobSpec
+from netaug_core.tasks.task import Feed, Scores, Task
 from netaug_core.training.calibration import calibrate
 from netaug_core.training.control import Control, LeaveRequested, Wish
 from netaug_core.training.devices import ONE, Group, in_rounds
-from netaug_core.training.evaluate import Scores, predict, score
 from netaug_core.training.learner import TERMS, Learner
-from netaug_core.training.objective import Targets
 from netaug_core.training.optim import learning_rate, set_learning_rate
 from netaug_core.training.reporting import Reporter
 from netaug_core.training.snapshots import Snapshots
@@ -53,7 +50,7 @@ class Trainer:
     def __init__(
         self,
         spec: JobSpec,
-        dataset: Dataset,
+        task: Task,
         feed: Feed,
         learner: Learner,
         *,
@@ -61,7 +58,8 @@ class Trainer:
         outside: Outside,
     ) -> None:
         self.spec = spec
-        self.dataset = dataset
+        self.task = task
+        self.dataset = dataset = task.dataset
         self.feed = feed
         self.learner = learner
         self.state = state
@@ -125,8 +123,7 @@ class Trainer:
                 return
             rate = learning_rate(self.step, self.steps_per_epoch, self.spec.training)
             set_learning_rate(self.learner.optimizer, rate)
-            targets = Targets(batch.labels, batch.partner_labels, batch.share)
-            losses = self.learner.step(batch.images, targets, state.epoch, self.step)
+            losses = self.learner.step(batch.images, batch.targets, state.epoch, self.step)
             state.step_in_epoch += 1
             state.losses.add(losses, self.step)
             if turn.report:
@@ -161,8 +158,7 @@ class Trainer:
         num_images = self.steps_per_epoch * self.batch_size
         values = dict(zip(LOSS_NAMES.values(), state.losses.means(), strict=False))
         values |= {
-            "validation_loss": scores.loss,
-            "validation_accuracy": scores.accuracy,
+            **{f"validation_{name}": value for name, value in scores.values().items()},
             "learning_rate": self._last_rate(),
             "images_per_second": num_images / max(state.epoch_seconds, 1e-9),
             "epoch_seconds": state.epoch_seconds,
@@ -181,19 +177,22 @@ class Trainer:
         if augment is not None:
             train, count = self.dataset.train, augment.calibration_images
             batches = self.feed.calibration(train, count)
-            rounds = in_rounds(batches, min(count, len(train)), self.group)
+            rounds = in_rounds(
+                batches, min(count, len(train)), self.group, self.feed.evaluation_batch
+            )
             calibrate(network, rounds, self.outside.leave_if_asked, self.group)
-        logits = predict(
-            network, self.dataset.validation, self.feed, self.outside.leave_if_asked, self.group
+        validation = self.dataset.validation
+        answers = self.task.answer(
+            network, validation, self.feed, self.outside.leave_if_asked, self.group
         )
-        scores = score(logits, self.dataset.validation)
+        scores = self.task.score(answers, validation)
         if not math.isfinite(scores.loss):
             raise NonFiniteLoss(
                 f"training.learning_rate: the validation loss became {scores.loss} after step "
                 f"{self.step}; lower the learning rate or lengthen the warm-up"
             )
         weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
-        candidate = Best(self.state.epoch + 1, scores.accuracy, scores.loss, weights)
+        candidate = Best(self.state.epoch + 1, scores.score, scores.loss, weights)
         if candidate.beats(self.state.best):
             self.state.best = candidate
         return scores
@@ -221,7 +220,8 @@ class Trainer:
             epoch=self.state.epoch + 1,
             total_epochs=self.spec.training.epochs,
             loss=loss,
-            accuracy=None if best is None else best.accuracy,
+            score=None if best is None else best.score,
+            score_name=self.task.score_name,
             images_per_second=done * self.batch_size / elapsed_seconds,
             eta_seconds=(self.total_steps - self.step) * elapsed_seconds / done,
         )

@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
-from netaug_core.data.batches import Feed
-from netaug_core.data.dataset import open_dataset
-from netaug_core.data.transforms import TrainTransform
+from netaug_core.data.order import Rank
 from netaug_core.events import AnyRunEvent, RunEvent, parse_line
 from netaug_core.spec import JobSpec
+from netaug_core.tasks.classification import Classification
 from netaug_core.training import checkpoint, identity
 from netaug_core.training.control import Control
 from netaug_core.training.learner import Learner
+from netaug_core.training.objective import Objective
 from netaug_core.training.snapshots import Snapshots
 from netaug_core.training.state import RunState
 from netaug_core.training.trainer import Outside, Trainer
@@ -126,13 +126,9 @@ def make_trainer(
 ) -> Trainer:
     """A trainer without the command line around it."""
     torch.manual_seed(spec.training.seed)
-    dataset = open_dataset(spec.data, ())
+    task = Classification.open(spec, (), image_cache_bytes=0)
     cpu = torch.device("cpu")
-    transform = TrainTransform(spec.data, spec.model.input_size, spec.training.seed)
-    architecture = spec.model.architecture(
-        num_classes=len(dataset.class_names), in_channels=dataset.in_channels
-    )
-    learner = Learner(spec, architecture, cpu)
+    learner = Learner(spec, task.table, cpu, objective=Objective.of(spec))
     state = RunState()
     if saved is not None:
         learner.load_state_dict(saved["learner"])
@@ -141,14 +137,14 @@ def make_trainer(
     snapshots = Snapshots(
         directory,
         recorder,
-        identity.identity(spec, dataset, Inputs()),
+        identity.identity(spec, task.dataset, Inputs()),
         spec.training.checkpoint_interval_seconds,
     )
     outside = Outside(control or Control(), recorder, snapshots)
     return Trainer(
         spec,
-        dataset,
-        Feed(transform, dataset.normalisation, cpu),
+        task,
+        task.feed(cpu, Rank(0, 1), 0),
         learner,
         state=state,
         outside=outside,

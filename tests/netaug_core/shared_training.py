@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netaug_core.augment.elastic import ElasticConv2d
-from netaug_core.data.batches import Feed, TrainingBatch
+from netaug_core.data.batches import Feed, Targets, TrainingBatch
 from netaug_core.data.dataset import Dataset, open_dataset
 from netaug_core.data.order import EVALUATION_BATCH
 from netaug_core.data.transforms import TrainTransform
@@ -22,7 +22,7 @@ from netaug_core.training.devices import ONE, Group, in_rounds
 from netaug_core.training.draws import draw
 from netaug_core.training.evaluate import predict
 from netaug_core.training.learner import Learner
-from netaug_core.training.objective import Targets
+from netaug_core.training.objective import Objective
 from netaug_core.training.turn import Turn
 from tests.netaug_core import runs
 
@@ -49,7 +49,8 @@ def dataset() -> Dataset:
 
 def learner_of(spec: JobSpec, group: Group) -> Learner:
     architecture = spec.model.architecture(num_classes=10, in_channels=1)
-    return Learner(spec, architecture, torch.device("cpu"), group=group)
+    cpu = torch.device("cpu")
+    return Learner(spec, architecture, cpu, objective=Objective.of(spec), group=group)
 
 
 def feed_of(spec: JobSpec, group: Group) -> Feed:
@@ -78,8 +79,7 @@ def advance(learner: Learner, group: Group, steps: range, epoch: int = 0) -> lis
         learner.start_epoch(epoch)
     losses = []
     for step, batch in zip(steps, batches, strict=False):
-        targets = Targets(batch.labels, batch.partner_labels, batch.share)
-        losses.append(learner.step(images_of(batch), targets, epoch, step))
+        losses.append(learner.step(images_of(batch), batch.targets, epoch, step))
     return losses
 
 

@@ -12,17 +12,16 @@ from typing import Any
 
 import torch
 
-from netaug_core.data.batches import Feed
-from netaug_core.data.dataset import Dataset, open_dataset
-from netaug_core.data.transforms import TrainTransform
 from netaug_core.events import CheckpointWritten, RunEvent
 from netaug_core.models import tensors_file
 from netaug_core.models.network import build
 from netaug_core.spec import JobSpec
+from netaug_core.tasks.classification import Classification
+from netaug_core.tasks.registry import open_task
 from netaug_core.training import checkpoint, identity
 from netaug_core.training.control import Control, LeaveRequested, Wish
 from netaug_core.training.devices import ONE, Group
-from netaug_core.training.preparation import Setting, architecture_of, prepare
+from netaug_core.training.preparation import Setting, prepare
 from netaug_core.training.snapshots import Snapshots
 from netaug_core.training.trainer import Outside, Trainer
 from netaug_core.weights import find_inputs
@@ -116,8 +115,9 @@ def write_data(root: Path) -> Path:
 def write_finished(root: Path, name: str, *, seed: int) -> None:
     """The file of a network for the pictures, as a finished job would have left it."""
     spec = JobSpec.model_validate(document())
-    dataset = open_dataset(spec.data, (root,))
-    network = build(architecture_of(spec, dataset), torch.Generator().manual_seed(seed))
+    task = Classification.open(spec, (root,), image_cache_bytes=0)
+    dataset = task.dataset
+    network = build(task.table, torch.Generator().manual_seed(seed))
     preprocessing = {
         "input_size": spec.model.input_size,
         "channels": dataset.in_channels,
@@ -179,23 +179,18 @@ class Place:
         num_workers: int = 0,
     ) -> tuple[Trainer, Keeper]:
         self.directory.mkdir(parents=True, exist_ok=True)
-        dataset = open_dataset(spec.data, (self.root,))
+        task = open_task(spec, (self.root,))
         inputs = find_inputs(spec.pretrained, spec.distillation, roots=(self.root,), inputs=None)
         keeper = Keeper(self.directory)
         snapshots = Snapshots(
             self.directory,
             keeper,
-            identity.identity(spec, dataset, inputs),
+            identity.identity(spec, task.dataset, inputs),
             spec.training.checkpoint_interval_seconds,
         )
-        setting = Setting(dataset, self._feed(spec, dataset, num_workers), inputs)
+        setting = Setting(task, task.feed(CPU, self.group.rank, num_workers), inputs)
         outside = Outside(control, keeper, snapshots, self.group)
         return prepare(spec, setting, outside, saved), keeper
-
-    def _feed(self, spec: JobSpec, dataset: Dataset, num_workers: int) -> Feed:
-        transform = TrainTransform(spec.data, spec.model.input_size, spec.training.seed)
-        rank = self.group.rank
-        return Feed(transform, dataset.normalisation, CPU, num_workers, rank.number, rank.count)
 
 
 def train(place: Place, spec: JobSpec, num_workers: int = 0) -> Trainer:

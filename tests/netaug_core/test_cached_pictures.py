@@ -12,7 +12,7 @@ from netaug_core.events import Failed
 from netaug_core.launch import Shares
 from netaug_core.spec import JobSpec
 from netaug_core.training.learner import Learner
-from netaug_core.training.objective import Targets
+from netaug_core.training.objective import Objective
 from tests.netaug_core import runs, shapes
 
 CPU = torch.device("cpu")
@@ -23,11 +23,12 @@ def train(spec: JobSpec, root: Path, *, image_cache_bytes: int) -> dict[str, Ten
     """The weights after two epochs."""
     dataset = open_dataset(spec.data, (root,), image_cache_bytes=image_cache_bytes)
     feed = Feed(TrainTransform(spec.data, spec.model.input_size, 0), dataset.normalisation, CPU)
-    learner = Learner(spec, spec.model.architecture(num_classes=2, in_channels=3), CPU)
+    architecture = spec.model.architecture(num_classes=2, in_channels=3)
+    learner = Learner(spec, architecture, CPU, objective=Objective.of(spec))
     step = 0
     for epoch in range(2):
         for batch in feed.training(dataset.train, epoch, BATCH_SIZE, 0):
-            learner.step(batch.images, Targets(batch.labels), epoch, step)
+            learner.step(batch.images, batch.targets, epoch, step)
             step += 1
     return learner.net.state_dict()
 

@@ -185,7 +185,7 @@ def test_a_control_adds_the_plain_run_and_its_receipt(
     assert isinstance(finished, Finished)
     assert finished.step == 2 * runs.WHOLE_STEPS
     assert finished.result["gain"] == receipt["gain"]
-    gain = 100 * (finished.result["test_accuracy"] - receipt["control_test_accuracy"])
+    gain = 100 * (finished.result["test_accuracy"] - receipt["control_test_score"])
     assert receipt["gain"] == pytest.approx(gain)
     assert "top-1 points over the plain network" in (controlled.out / "model_card.md").read_text()
     _assert_control_is_the_plain_run(tmp_path, receipt)
@@ -198,7 +198,7 @@ def _assert_control_is_the_plain_run(directory: Path, receipt: dict[str, float])
     process.wait()
 
     assert isinstance(finished, Finished)
-    assert finished.result["test_accuracy"] == receipt["control_test_accuracy"]
+    assert finished.result["test_accuracy"] == receipt["control_test_score"]
 
 
 @pytest.mark.parametrize("at_step", [7, runs.WHOLE_STEPS + 3], ids=["main", "control"])

@@ -3,7 +3,6 @@
 The ids of categories may have gaps, as the official ones do: classes are numbered in their order.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,19 +11,13 @@ from netaug_core.data.detection.checks import Found
 from netaug_core.data.detection.coco_json import CocoCategory, CocoFile, CocoImage, CocoObject
 from netaug_core.data.detection.faults import Faults
 from netaug_core.data.detection.parts import DetectionDataset, DetectionPart
+from netaug_core.detection_sets import COCO_ANNOTATIONS, COCO_FILE
 from netaug_core.errors import BadData
 
-ANNOTATIONS = "annotations"
-FILE_NAME = re.compile(r"instances_(train|val)(\d{4})?\.json")
 SHARED_PICTURES = "images"  # for both parts, where they have no folders of their own
 # Two boxes without height in the official instances_train2017.json, (annotation, picture): left
 # out, as every reader of that file does.
 KNOWN_EMPTY = frozenset({(918, 200_365), (2_206_849, 550_395)})
-
-
-def is_coco(location: Path) -> bool:
-    folder = location / ANNOTATIONS
-    return folder.is_dir() and any(FILE_NAME.fullmatch(path.name) for path in folder.iterdir())
 
 
 def read_coco(location: Path) -> DetectionDataset:
@@ -34,7 +27,7 @@ def read_coco(location: Path) -> DetectionDataset:
         BadData: something is missing or wrong; the first few faults are told.
     """
     faults = Faults()
-    files.refuse_links(location, (ANNOTATIONS,))
+    files.refuse_links(location, (COCO_ANNOTATIONS,))
     sources = [_source(location, split) for split in ("train", "val")]
     contents = [coco_json.read(path) for path in sources]
     class_names = [_classes(path, c, faults) for path, c in zip(sources, contents, strict=True)]
@@ -50,8 +43,8 @@ def read_coco(location: Path) -> DetectionDataset:
 
 
 def _source(location: Path, split: str) -> Path:
-    folder = location / ANNOTATIONS
-    matches = [(path, FILE_NAME.fullmatch(path.name)) for path in sorted(folder.iterdir())]
+    folder = location / COCO_ANNOTATIONS
+    matches = [(path, COCO_FILE.fullmatch(path.name)) for path in sorted(folder.iterdir())]
     found = [path for path, match in matches if match is not None and match[1] == split]
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"

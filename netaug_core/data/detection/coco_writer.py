@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from netaug_core.data.detection import placing
-from netaug_core.data.detection.coco import ANNOTATIONS
 from netaug_core.data.detection.parts import DetectionPart
 from netaug_core.detection.annotation import Annotation
+from netaug_core.detection_sets import COCO_ANNOTATIONS
 
 Document = dict[str, Any]  # JSON
 
@@ -26,7 +26,7 @@ def write_coco(
     Raises:
         BadData: two pictures of a part have one name.
     """
-    (folder / ANNOTATIONS).mkdir(parents=True, exist_ok=True)
+    (folder / COCO_ANNOTATIONS).mkdir(parents=True, exist_ok=True)
     categories = [
         {"id": number, "name": name, "supercategory": "object"}
         for number, name in enumerate(class_names, 1)
@@ -41,7 +41,7 @@ def write_coco(
             "annotations": _objects(part.annotations),
             "categories": categories,
         }
-        (folder / ANNOTATIONS / f"instances_{name}.json").write_text(json.dumps(document))
+        (folder / COCO_ANNOTATIONS / f"instances_{name}.json").write_text(json.dumps(document))
 
 
 def _images(part: DetectionPart) -> list[Document]:

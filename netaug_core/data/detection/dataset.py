@@ -1,42 +1,42 @@
 """A detection dataset ready to train on: its three parts, its classes, its digest."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from netaug_core.data.counters import permutation
+from netaug_core.data.dataset import Dataset
 from netaug_core.data.detection.folder import digest, read_detection_folder
-from netaug_core.data.detection.parts import DetectionPart, Form
+from netaug_core.data.detection.parts import DetectionPart
 from netaug_core.data.folder import NORMALISATION
-from netaug_core.data.parts import Normalisation
 from netaug_core.data.split import VALIDATION_SEED
+from netaug_core.datasets import DatasetInfo
 from netaug_core.errors import BadData
 
-
-@dataclass(frozen=True)
-class DetectionParts:
-    """The best epoch is picked on `validation`; `test` is scored once, at the end."""
-
-    form: Form
-    digest: str
-    class_names: tuple[str, ...]
-    train: DetectionPart
-    validation: DetectionPart
-    test: DetectionPart
-    normalisation: Normalisation
+RESIZES = {
+    "stretch": "the whole picture to the square, whatever its proportions",
+    "letterbox": "as large as fits, in the middle; the rest is (124, 116, 104)",
+}
 
 
-def open_detection(location: Path, validation_fraction: float) -> DetectionParts:
-    """Read, check and split the dataset in a folder.
+def open_detection(
+    info: DatasetInfo, validation_fraction: float, resize: str
+) -> Dataset[DetectionPart]:
+    """Read, check and split a detection dataset.
 
     The split depends on the number of pictures alone, so every run sees the same.
 
     Args:
-        location: the folder, in one of the forms that `folder` knows.
+        info: as `datasets.find` found it.
         validation_fraction: of the training pictures, at least one of them.
+        resize: one of RESIZES.
 
     Raises:
-        BadData: something is missing or wrong, or there is one training picture only.
+        BadData: it is no detection dataset, something is missing or wrong, there is one training
+            picture only, or a part has nothing to find.
     """
+    if info.kind != "detection" or info.location is None:
+        raise BadData(
+            f"data.dataset: {info.name} has labels of whole pictures, and task is detection; name "
+            "a dataset in Pascal VOC's or COCO's form"
+        )
+    location = info.location
     dataset = read_detection_folder(location)
     total = len(dataset.train)
     if total <= 1:
@@ -48,12 +48,27 @@ def open_detection(location: Path, validation_fraction: float) -> DetectionParts
     order = permutation(VALIDATION_SEED, 0, total)
     order[:count].sort()
     order[count:].sort()
-    return DetectionParts(
-        form=dataset.form,
+    opened = Dataset(
+        name=info.name,
         digest=digest(location, dataset),
         class_names=dataset.class_names,
+        in_channels=info.in_channels,
         train=dataset.train.take(order[count:]),
         validation=dataset.train.take(order[:count]),
         test=dataset.test,
         normalisation=NORMALISATION,
+        resize=RESIZES[resize],
     )
+    _check_objects(opened)
+    return opened
+
+
+def _check_objects(dataset: Dataset[DetectionPart]) -> None:
+    """Each part needs something to find: without, it has no score."""
+    parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    for name, part in parts.items():
+        if not any((~annotation.ignored).any() for annotation in part.annotations):
+            raise BadData(
+                f"data.dataset: the {name} part of {dataset.name} has no object to find; add "
+                "pictures with objects, or raise data.validation_fraction"
+            )

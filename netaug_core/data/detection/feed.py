@@ -4,7 +4,7 @@ B pictures, S side of the input, which may differ from batch to batch.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from netaug_core.detection.boxes import Objects
 from netaug_core.detection.placement import Placement
 
 ALONE = Rank(0, 1)
+EVALUATION_BATCH = 32  # of large pictures
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class DetectionBatch:
 
     images: Tensor
     objects: Objects
+
+    @property
+    def targets(self) -> Objects:
+        return self.objects
 
 
 @dataclass(frozen=True)
@@ -92,14 +97,24 @@ class DetectionFeed:
         ]
         return self._varied(part, positions[first:], epoch, sizes)
 
-    def calibration(self, part: DetectionPart, count: int) -> Iterator[DetectionBatch]:
-        """A fixed subset of the training part, varied as in training, at the evaluation's size."""
-        positions = order.calibration_batches(len(part), count, self.rank)
-        return self._varied(part, positions, CALIBRATION_EPOCH, [self.size] * len(positions))
+    def on(self, device: torch.device) -> "DetectionFeed":
+        """The same, for another device."""
+        return replace(self, device=device)
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Pictures of a batch that nothing is learnt from."""
+        return EVALUATION_BATCH
+
+    def calibration(self, part: DetectionPart, count: int) -> Iterator[Tensor]:
+        """Images of a fixed training subset, varied as in training, at the evaluation's size."""
+        positions = order.calibration_batches(len(part), count, self.rank, EVALUATION_BATCH)
+        sizes = [self.size] * len(positions)
+        return (b.images for b in self._varied(part, positions, CALIBRATION_EPOCH, sizes))
 
     def evaluation(self, part: DetectionPart) -> Iterator[WholeBatch]:
         """Every picture once, in order, as it is: the batches that are this rank's turn."""
-        positions = order.evaluation_batches(len(part), self.rank)
+        positions = order.evaluation_batches(len(part), self.rank, EVALUATION_BATCH)
         batches = _WholeBatches(part, positions, self.size, self.transform.variation.resize)
         loaded = loading.in_order(batches, self.num_workers, self.device)
         for taken, (images, placements) in zip(positions, loaded, strict=True):

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from netaug_core.data.detection import files
-from netaug_core.data.detection.coco import is_coco, read_coco
+from netaug_core.data.detection.coco import read_coco
 from netaug_core.data.detection.parts import DetectionDataset
-from netaug_core.data.detection.voc import is_voc, read_voc
+from netaug_core.data.detection.voc import read_voc
+from netaug_core.detection_sets import DEVKIT, is_coco, voc_folder
 from netaug_core.errors import BadData
-
-DEVKIT = "VOCdevkit"
 
 
 def read_detection_folder(location: Path) -> DetectionDataset:
@@ -18,11 +17,9 @@ def read_detection_folder(location: Path) -> DetectionDataset:
         BadData: it is of no known form, or something is missing or wrong.
     """
     files.refuse_links(location, (DEVKIT,))
-    devkit = location / DEVKIT
-    if is_voc(devkit):
-        return read_voc(devkit)
-    if is_voc(location):
-        return read_voc(location)
+    voc = voc_folder(location)
+    if voc is not None:
+        return read_voc(voc)
     if is_coco(location):
         return read_coco(location)
     raise BadData(

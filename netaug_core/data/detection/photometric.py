@@ -46,6 +46,9 @@ class Strengths:
         return not (self.brightness or self.contrast or self.saturation or self.hue)
 
 
+OFF = Strengths(brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
+
+
 @dataclass(frozen=True)
 class Colours:
     """New colour = matrix @ colour + offset, cut to 0..255.

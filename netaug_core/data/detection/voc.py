@@ -16,17 +16,16 @@ from netaug_core.data.detection.faults import Faults
 from netaug_core.data.detection.parts import DetectionDataset, DetectionPart
 from netaug_core.data.detection.voc_xml import BadXml, VocPicture
 from netaug_core.datasets import IMAGE_SUFFIXES
+from netaug_core.detection_sets import (
+    CLASSES_FILE,
+    VOC_LISTS,
+    voc_classes,
+    voc_classes_file,
+    voc_years,
+)
 from netaug_core.errors import BadData
 
-CLASS_NAMES = (
-    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
-    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
-    *("train", "tvmonitor"),
-)
-YEARS = ("VOC2007", "VOC2012")
-LISTS = Path("ImageSets") / "Main"
 PICTURES, ANNOTATIONS = "JPEGImages", "Annotations"
-CLASSES_FILE = "classes.txt"  # ours: a class a line, for folders that are not VOC's own
 MOST_LIST_BYTES = 64 << 20
 
 
@@ -37,10 +36,6 @@ class _Entry:
     source: Path
     picture: Path
     said: VocPicture
-
-
-def is_voc(location: Path) -> bool:
-    return any((folder / LISTS).is_dir() for folder in (location, *_years(location)))
 
 
 def read_voc(location: Path) -> DetectionDataset:
@@ -54,12 +49,12 @@ def read_voc(location: Path) -> DetectionDataset:
     train = [entry for path in train_lists for entry in _entries(path, faults)]
     test = _entries(test_list, faults)
     faults.raise_if_any()
-    class_names = _class_names(location, train_lists, train)
+    class_names = voc_classes(location)
     parts = [_part(entries, class_names, faults) for entries in (train, test)]
     checks.check_something_to_learn(train_lists[0], parts[0], faults)
     checks.check_pictures(parts[0], parts[1], faults)
     faults.raise_if_any()
-    named = _classes_file(location)
+    named = voc_classes_file(location)
     return DetectionDataset(
         class_names=class_names,
         train=parts[0],
@@ -68,24 +63,20 @@ def read_voc(location: Path) -> DetectionDataset:
         sources=(
             *(entry.source for entry in (*train, *test)),
             *(*train_lists, test_list),
-            *([named] if named.is_file() else []),
+            *([] if named is None else [named]),
         ),
     )
 
 
-def _years(location: Path) -> list[Path]:
-    return [location / year for year in YEARS if (location / year / LISTS).is_dir()]
-
-
 def _lists(location: Path) -> tuple[list[Path], Path]:
     """What to train on, and what to test on."""
-    years = _years(location) or [location]
+    years = voc_years(location) or [location]
     for year in years:
         files.refuse_links(location, [year.name] if year != location else [])
-        files.refuse_links(year, (PICTURES, ANNOTATIONS, LISTS.as_posix()))
-    lists = years[0] / LISTS
+        files.refuse_links(year, (PICTURES, ANNOTATIONS, VOC_LISTS.as_posix()))
+    lists = years[0] / VOC_LISTS
     if (lists / "test.txt").is_file():
-        return [_training_list(year / LISTS) for year in years], lists / "test.txt"
+        return [_training_list(year / VOC_LISTS) for year in years], lists / "test.txt"
     if len(years) == 1 and (lists / "train.txt").is_file() and (lists / "val.txt").is_file():
         return [lists / "train.txt"], lists / "val.txt"
     raise BadData(
@@ -157,30 +148,6 @@ def _picture(folder: Path, name: str, said: VocPicture) -> Path:
             f"it belongs to {there[0].name} and {there[1].name}; keep one of the pictures"
         )
     return there[0] if there else folder / PICTURES / f"{name}.jpg"
-
-
-def _class_names(
-    location: Path, train_lists: Sequence[Path], train: Sequence[_Entry]
-) -> tuple[str, ...]:
-    """Those of the classes file, or VOC's own in its own years, or what the training part has."""
-    named = _classes_file(location)
-    if named.exists():
-        return _named_classes(named)
-    if all(path.parents[2].name in YEARS for path in train_lists):
-        return CLASS_NAMES
-    return tuple(sorted({one.name for entry in train for one in entry.said.objects}))
-
-
-def _classes_file(location: Path) -> Path:
-    return location / CLASSES_FILE
-
-
-def _named_classes(path: Path) -> tuple[str, ...]:
-    text = files.content(path, MOST_LIST_BYTES).decode(errors="replace")
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if not names or len(set(names)) < len(names):
-        raise BadData(f"data.dataset: {path} must have at least one class a line, none twice")
-    return names
 
 
 def _part(entries: Sequence[_Entry], class_names: tuple[str, ...], faults: Faults) -> DetectionPart:

@@ -7,8 +7,9 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from netaug_core.data.detection import placing
 from netaug_core.data.detection.parts import DetectionPart
-from netaug_core.data.detection.voc import ANNOTATIONS, CLASSES_FILE, LISTS, PICTURES
+from netaug_core.data.detection.voc import ANNOTATIONS, PICTURES
 from netaug_core.detection.annotation import Annotation
+from netaug_core.detection_sets import CLASSES_FILE, VOC_LISTS
 from netaug_core.errors import BadData
 
 CHANNELS = 3
@@ -26,7 +27,7 @@ def write_voc(folder: Path, parts: Mapping[str, DetectionPart], class_names: Seq
         BadData: VOC cannot say it: a crowd, or two pictures of one name.
     """
     placing.refuse_twins(parts.values())
-    for name in (LISTS, ANNOTATIONS, PICTURES):
+    for name in (VOC_LISTS, ANNOTATIONS, PICTURES):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for list_name, part in parts.items():
         for path, annotation in zip(part.paths, part.annotations, strict=True):
@@ -35,7 +36,7 @@ def write_voc(folder: Path, parts: Mapping[str, DetectionPart], class_names: Seq
             indent(document)
             document.write(folder / ANNOTATIONS / f"{path.stem}.xml", encoding="utf-8")
         names = "".join(f"{path.stem}\n" for path in part.paths)
-        (folder / LISTS / f"{list_name}.txt").write_text(names)
+        (folder / VOC_LISTS / f"{list_name}.txt").write_text(names)
     (folder / CLASSES_FILE).write_text("".join(f"{name}\n" for name in class_names))
 
 

@@ -6,7 +6,7 @@ import torch
 
 from netaug_core.data.parts import Part
 from netaug_core.data.sources import MemoryImages
-from netaug_core.export.receipt import write_receipt
+from netaug_core.export.classification import compare
 from netaug_core.training.state import RunState
 
 
@@ -24,11 +24,11 @@ def test_gain_and_times_are_those_of_the_two_runs() -> None:
     state.step_seconds, state.train_seconds = 24.0, 30.0
     control_state.step_seconds, control_state.train_seconds = 10.0, 12.0
 
-    receipt = write_receipt(part, logits, control, state, control_state)
+    receipt = compare(part, logits, control, (state, control_state))
 
     assert receipt.gain == pytest.approx(10.0)
     assert 0 < receipt.gain_low < 10 < receipt.gain_high
-    assert (receipt.test_accuracy, receipt.control_test_accuracy) == (1.0, 0.9)
+    assert (receipt.test_score, receipt.control_test_score) == (1.0, 0.9)
     assert (receipt.step_time_ratio, receipt.train_time_ratio) == (2.4, 2.5)
     assert "NetAug +10.00 top-1 points" in receipt.sentence()
     assert "2.40x the step time" in receipt.sentence()
@@ -40,7 +40,7 @@ def test_equal_answers_gain_nothing() -> None:
     state = RunState()
     state.step_seconds = state.train_seconds = 1.0
 
-    receipt = write_receipt(part, logits, logits, state, state)
+    receipt = compare(part, logits, logits, (state, state))
 
     assert receipt.gain == 0.0
     assert receipt.gain_low <= 0.0 <= receipt.gain_high

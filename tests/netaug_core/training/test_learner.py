@@ -9,10 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from netaug_core.architectures import Architecture
+from netaug_core.data.batches import Targets
 from netaug_core.spec import JobSpec
+from netaug_core.training.distillation import distillation_loss
 from netaug_core.training.draws import draw
 from netaug_core.training.learner import Learner
-from netaug_core.training.objective import Targets, distillation_loss
+from netaug_core.training.objective import Objective
 from tests.netaug_core import runs
 
 CPU = torch.device("cpu")
@@ -33,7 +35,7 @@ def make_spec(training: dict[str, Any] | None = None, **augment: object) -> JobS
 
 
 def make_learner(spec: JobSpec) -> Learner:
-    return Learner(spec, architecture(spec), CPU)
+    return Learner(spec, architecture(spec), CPU, objective=Objective.of(spec))
 
 
 def cross_entropy(logits: Tensor, count: int = 8) -> Tensor:
@@ -229,7 +231,7 @@ def test_a_teacher_weighs_against_the_labels_in_both_passes() -> None:
         asked.append(len(images))
         return answers
 
-    learner = Learner(spec, architecture(spec), CPU, teacher=teacher)
+    learner = Learner(spec, architecture(spec), CPU, objective=Objective.of(spec, teacher))
     learner.step(IMAGES, TARGETS, epoch=0, step=0)
 
     assert asked == [8]

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from netaug_core.data.batches import Targets
 from netaug_core.sections.training import DistillationSpec
-from netaug_core.training.objective import Objective, Targets, distillation_loss
+from netaug_core.training.distillation import distillation_loss
+from netaug_core.training.objective import Objective
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.0, -2.0]])
 LABELS = torch.tensor([0, 2])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from netaug_core.data.batches import Targets
 from netaug_core.models import tensors_file
 from netaug_core.models.blocks import DepthwiseBlock, Join
 from netaug_core.models.network import Network
@@ -15,7 +16,7 @@ from netaug_core.spec import JobSpec
 from netaug_core.training.calibration import calibrate
 from netaug_core.training.draws import draw
 from netaug_core.training.learner import Learner
-from netaug_core.training.objective import Targets
+from netaug_core.training.objective import Objective
 from tests.netaug_core import runs, shared_training
 from tests.netaug_core.networks import OWN
 
@@ -37,7 +38,7 @@ def document(model: dict[str, Any], method: dict[str, Any] | None = None) -> dic
 def make_learner(model: dict[str, Any], method: dict[str, Any] | None = None) -> Learner:
     spec = JobSpec.model_validate(document(model, method))
     architecture = spec.model.architecture(num_classes=10, in_channels=1)
-    return Learner(spec, architecture, CPU)
+    return Learner(spec, architecture, CPU, objective=Objective.of(spec))
 
 
 def network_of(learner: Learner) -> Network:
@@ -123,7 +124,7 @@ def test_drop_block_acts_after_every_convolution_that_has_a_map_and_in_every_sho
     del found["model"]["width"]
     spec = JobSpec.model_validate(found)
     network = spec.model.architecture(num_classes=10, in_channels=1)
-    net = Learner(spec, network, CPU).plain
+    net = Learner(spec, network, CPU, objective=Objective.of(spec)).plain
     assert net is not None
 
     acting = {
@@ -201,7 +202,8 @@ def test_the_average_of_the_weights_has_no_part_in_it() -> None:
     found = document(BOTH)
     found["training"]["ema_decay"] = 0.5
     spec = JobSpec.model_validate(found)
-    learner = Learner(spec, spec.model.architecture(num_classes=10, in_channels=1), CPU)
+    architecture = spec.model.architecture(num_classes=10, in_channels=1)
+    learner = Learner(spec, architecture, CPU, objective=Objective.of(spec))
 
     learner.step(IMAGES, TARGETS, epoch=0, step=0)
 

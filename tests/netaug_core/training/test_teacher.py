@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netaug_core import weights
+from netaug_core.data.batches import Targets
 from netaug_core.data.parts import Normalisation
 from netaug_core.errors import BadSpec
 from netaug_core.models import tensors_file
@@ -19,8 +20,9 @@ from netaug_core.models.network import Network, build
 from netaug_core.sections.model import ModelSpec
 from netaug_core.spec import JobSpec
 from netaug_core.training import teacher
+from netaug_core.training.distillation import distillation_loss
 from netaug_core.training.learner import Learner
-from netaug_core.training.objective import Targets, distillation_loss
+from netaug_core.training.objective import Objective
 from netaug_core.training.precision import FORMATS, Precision
 from netaug_core.training.teacher import Teacher
 from netaug_core.weights import WeightsFile
@@ -176,7 +178,7 @@ def student(weight: float, **training: object) -> JobSpec:
 
 def make_learner(spec: JobSpec, asked: Teacher | None) -> Learner:
     architecture = spec.model.architecture(num_classes=len(CLASSES), in_channels=1)
-    return Learner(spec, architecture, CPU, teacher=asked)
+    return Learner(spec, architecture, CPU, objective=Objective.of(spec, asked))
 
 
 def test_a_step_weighs_the_teachers_answer_against_the_labels(tmp_path: Path) -> None:

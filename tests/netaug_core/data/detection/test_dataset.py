@@ -4,11 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from netaug_core import datasets
+from netaug_core.data.dataset import Dataset
+from netaug_core.data.detection import dataset
 from netaug_core.data.detection.coco_writer import write_coco
-from netaug_core.data.detection.dataset import open_detection
 from netaug_core.data.detection.parts import DetectionPart
 from netaug_core.errors import BadData
 from tests.netaug_core import detection_sets
+
+
+def open_detection(location: Path, fraction: float) -> Dataset[DetectionPart]:
+    info = datasets.find(location.name, (location.parent,))
+    return dataset.open_detection(info, fraction, "stretch")
 
 
 def test_validation_is_taken_from_the_training_part_the_same_every_time(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from netaug_core.data.detection import folder
-from netaug_core.data.detection.voc import CLASS_NAMES, read_voc
+from netaug_core.data.detection.voc import read_voc
+from netaug_core.detection_sets import VOC_CLASSES
 from netaug_core.errors import BadData
 from tests.netaug_core import detection_sets
 
@@ -50,7 +51,7 @@ def test_the_devkit_trains_on_both_years_and_tests_on_the_first(tmp_path: Path) 
 
     read = folder.read_detection_folder(tmp_path)
 
-    assert read.class_names == CLASS_NAMES
+    assert read.class_names == VOC_CLASSES
     assert [path.stem for path in read.train.paths] == ["000005", "2008_000002"]
     assert [path.stem for path in read.test.paths] == ["000001"]
 
@@ -62,7 +63,7 @@ def test_corners_become_continuous_and_difficult_is_kept(tmp_path: Path) -> None
 
     # 1..60 are sixty pixels; the part of a person inside an object is not an object.
     assert annotation.boxes.tolist() == [[0, 0, 60, 40], [10, 20, 20.5, 30]]
-    assert annotation.labels.tolist() == [CLASS_NAMES.index("dog"), CLASS_NAMES.index("cat")]
+    assert annotation.labels.tolist() == [VOC_CLASSES.index("dog"), VOC_CLASSES.index("cat")]
     assert annotation.difficult.tolist() == [False, True]
     assert annotation.areas.tolist() == [2400, 105]
 

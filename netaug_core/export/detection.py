@@ -1,0 +1,140 @@
+"""A detector's files, scores and receipt."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netaug_core.data.detection.feed import DetectionFeed
+from netaug_core.detection import average_precision, bootstrap, coco_score
+from netaug_core.detection.average_precision import Definition
+from netaug_core.detection.decoded import Decoded
+from netaug_core.detection.scores import DEFINITIONS
+from netaug_core.export import detection_pictures, detection_reference, onnx_file
+from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS, PR_CURVES, SAMPLES
+from netaug_core.export.receipt import Receipt, write_receipt
+from netaug_core.models import detector_file
+from netaug_core.models.detector import DetectionNetwork
+from netaug_core.tasks.detection import Detection, reading_of
+from netaug_core.training.evaluate_detection import Answers
+from netaug_core.training.state import Best, RunState
+
+RAW, DECODED = ("raw",), ("boxes", "scores")
+RECALLS = np.linspace(0.0, 1.0, 21)  # of the card's curves
+
+
+@dataclass(frozen=True)
+class DetectionExports:
+    """Answers are the objects found in each picture."""
+
+    task: Detection
+
+    def write_models(
+        self, directory: Path, network: DetectionNetwork, facts: dict[str, str]
+    ) -> None:
+        section, size = self.task.section, self.task.spec.model.input_size
+        reading = {
+            "anchors": self.task.anchors,
+            "score_threshold": section.score_threshold,
+            "nms_threshold": section.nms_threshold,
+            "detections_per_image": section.detections_per_image,
+        }
+        facts = {**facts, detector_file.READING: json.dumps(reading)}
+        detector_file.write(directory / MODEL_SAFETENSORS, network, facts)
+        shape, path = (network.architecture.in_channels, size), directory / MODEL_ONNX
+        if section.decode_in_graph:
+            onnx_file.export(path, Decoded(network, self.task.coding, size), shape, outputs=DECODED)
+        else:
+            onnx_file.export(path, network, shape, outputs=RAW)
+
+    def write_reference(
+        self, path: Path, network: DetectionNetwork, answers: Answers, feed: DetectionFeed
+    ) -> None:
+        test = self.task.dataset.test
+        reading = reading_of(self.task.section, self.task.coding)
+        score = self.task.score(answers, test).score
+        detection_reference.write(path, network, reading, test, feed, score)
+
+    def scores(self, answers: Answers, best: Best) -> dict[str, Any]:
+        """Everything that the field reports, whatever picked the best epoch."""
+        truth, names = self.task.dataset.test.annotations, self.task.dataset.class_names
+        coco = coco_score.score(truth, answers.found, names)
+        by_definition = {
+            definition: average_precision.score(truth, answers.found, names, definition)
+            for definition in ("voc10", "voc07")
+        }
+        definition = self._definition
+        per_class = [
+            {
+                "class": one.name,
+                "num_objects": one.curve.num_objects,
+                "ap50": one.average_precision,
+                "ap": of_coco.ap,
+                "precision_at_recall": one.curve.best_precision(RECALLS).round(4).tolist(),
+            }
+            for one, of_coco in zip(by_definition[definition].classes, coco.classes, strict=True)
+        ]
+        return {
+            "metric": self.task.score_name,
+            "test_ap50": by_definition["voc10"].mean,
+            "test_ap50_voc07": by_definition["voc07"].mean,
+            "test_ap": coco.ap,
+            "test_ap50_coco": coco.ap50,
+            "test_ap75": coco.ap75,
+            "test_ap_small": coco.ap_small,
+            "test_ap_medium": coco.ap_medium,
+            "test_ap_large": coco.ap_large,
+            "test_loss": answers.loss,
+            f"validation_{self.task.score_name}": best.score,
+            "validation_loss": best.loss,
+            "recalls": RECALLS.round(2).tolist(),
+            "per_class": per_class,
+        }
+
+    def result(self, answers: Answers, best: Best) -> dict[str, float]:
+        truth, names = self.task.dataset.test.annotations, self.task.dataset.class_names
+        scores = self.task.score(answers, self.task.dataset.test)
+        named = {f"test_{name}": value for name, value in scores.values().items()}
+        if "test_ap" not in named:
+            named["test_ap"] = coco_score.score(truth, answers.found, names).ap or 0.0
+        return {**named, f"validation_{self.task.score_name}": best.score}
+
+    def write_pictures(self, directory: Path, answers: Answers) -> dict[str, str]:
+        dataset = self.task.dataset
+        score = average_precision.score(
+            dataset.test.annotations, answers.found, dataset.class_names, self._definition
+        )
+        detection_pictures.write_curves(directory / PR_CURVES, score)
+        detection_pictures.write_samples(
+            directory / SAMPLES, dataset.test, answers.found, dataset.class_names
+        )
+        return {
+            PR_CURVES: "Precision against recall of each class on the test part",
+            SAMPLES: "Test pictures with the objects that are there, and those that were found",
+        }
+
+    def receipt(
+        self, answers: Answers, control: Answers, states: tuple[RunState, RunState]
+    ) -> Receipt:
+        """Of AP50: a bootstrap of COCO's average precision would take hours."""
+        dataset, definition = self.task.dataset, self._definition
+        truth, names = dataset.test.annotations, dataset.class_names
+        means = [
+            average_precision.score(truth, one.found, names, definition).mean
+            for one in (answers, control)
+        ]
+        interval = bootstrap.compare(
+            truth,
+            answers.found,
+            control.found,
+            num_classes=len(names),
+            definition=definition,
+        )
+        name = "ap50_voc07" if definition == "voc07" else "ap50"
+        return write_receipt(name, (means[0], means[1]), interval, len(truth), states)
+
+    @property
+    def _definition(self) -> Definition:
+        return DEFINITIONS[self.task.section.metric]

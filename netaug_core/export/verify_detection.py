@@ -1,0 +1,168 @@
+"""How the exported files of a detector compare with what was trained, after the same decoding.
+
+B images, N anchors, V values of an anchor, K classes.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]  # ships no types
+import torch
+from pydantic import BaseModel
+from torch import Tensor
+
+from netaug_core.detection.coding import coding
+from netaug_core.errors import ExportMismatch
+from netaug_core.export import detection_reference, layers
+from netaug_core.export.detection_reference import Reference
+from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
+from netaug_core.export.parity import Array, first_difference
+from netaug_core.models import detector_file
+from netaug_core.tasks.detection import Detection, reading_of
+from netaug_core.training.devices import ONE
+from netaug_core.training.evaluate_detection import Answers, Reading
+
+SCORE_TOLERANCE = 1e-4
+BOX_TOLERANCE = 1e-4  # of the input's side, on boxes cut to the input, as suppression cuts them
+# Suppression keeps one or the other of two boxes that are all but equally sure.
+PRECISION_TOLERANCE = 1e-3
+# Images (B, 3, S, S) to boxes (B, N, 4) in pixels of the input, and scores (B, N, K).
+Decoder: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+class DetectionReport(BaseModel):
+    """How one exported file compares with the trained detector.
+
+    Attributes:
+        score: average precision on the whole test part.
+        box_difference: largest, in pixels of the input, over all anchors of the compared images.
+        score_difference: largest, likewise.
+    """
+
+    name: str
+    num_images: int
+    num_compared: int
+    score: float
+    expected_score: float
+    box_difference: float
+    box_tolerance: float
+    score_difference: float
+    score_tolerance: float
+    first_different_layer: str | None = None
+
+    @property
+    def agrees(self) -> bool:
+        # Written so that a NaN does not agree.
+        return (
+            self.box_difference <= self.box_tolerance
+            and self.score_difference <= self.score_tolerance
+            and abs(self.score - self.expected_score) <= PRECISION_TOLERANCE
+        )
+
+    def explain(self) -> str:
+        """One sentence for the person whose export failed."""
+        return (
+            f"{self.name} does not compute what was trained: boxes differ by up to "
+            f"{self.box_difference:.3g} pixels (allowed {self.box_tolerance:.3g}), scores by "
+            f"{self.score_difference:.3g} (allowed {self.score_tolerance:g}), average precision "
+            f"is {self.score:.4f} instead of {self.expected_score:.4f}; the first layer that "
+            f"differs is {self.first_different_layer or 'the decoding'}"
+        )
+
+
+def verify(task: Detection, directory: Path, reference_file: Path) -> list[DetectionReport]:
+    """Compare the files in `directory` with the reference.
+
+    Raises:
+        ExportMismatch: a file cannot be loaded at all.
+    """
+    expected = detection_reference.read(reference_file)
+    checker = _Checker(task, expected)
+    return [
+        checker.check_tensors(directory / MODEL_SAFETENSORS),
+        checker.check_onnx(directory / MODEL_ONNX),
+    ]
+
+
+class _Checker:
+    """Runs a file as its user would, with what the file says of itself."""
+
+    def __init__(self, task: Detection, expected: Reference) -> None:
+        self._task = task
+        self._expected = expected
+        self._part = task.dataset.test
+        self._feed = task.feed(torch.device("cpu"), ONE.rank, 0)
+        self._reading: Reading = reading_of(task.section, task.coding)
+
+    def check_tensors(self, path: Path) -> DetectionReport:
+        network = detector_file.read(path)
+        anchors = detector_file.read_anchors(path)
+        own = coding(network.architecture, anchors, box_loss=self._task.section.box_loss)
+        reading = reading_of(self._task.section, own)
+
+        def decode(images: Tensor) -> tuple[Tensor, Tensor]:
+            return reading.decode(network(images), images.shape[-1])
+
+        report = self._compare(path.name, decode)
+        if not report.agrees:
+            probe = detection_reference.probe_images(self._part, self._feed)
+            found = layers.of_network(network, probe)
+            report.first_different_layer = first_difference(found, self._expected.layers)
+        return report
+
+    def check_onnx(self, path: Path) -> DetectionReport:
+        try:
+            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own errors derive from Exception directly
+            raise ExportMismatch(f"{path.name} cannot be loaded again: {error}") from error
+        (name,) = [node.name for node in session.get_inputs()]
+
+        def decode(images: Tensor) -> tuple[Tensor, Tensor]:
+            given = session.run(None, {name: images.contiguous().numpy()})
+            outputs = [torch.from_numpy(output) for output in given]
+            if self._task.section.decode_in_graph:
+                return outputs[0], outputs[1]
+            return self._reading.decode(outputs[0], images.shape[-1])
+
+        report = self._compare(path.name, decode)
+        if not report.agrees:
+            probe = detection_reference.probe_images(self._part, self._feed)
+            found = layers.of_onnx(path, probe.contiguous().numpy())
+            report.first_different_layer = first_difference(found, self._expected.layers)
+        return report
+
+    @torch.no_grad()
+    def _compare(self, name: str, decode: Decoder) -> DetectionReport:
+        boxes, scores = self._decoded(decode)
+        size = self._task.spec.model.input_size
+        expected = self._expected
+        precision = self._precision(decode)
+        return DetectionReport(
+            name=name,
+            num_images=len(self._part),
+            num_compared=len(boxes),
+            score=precision,
+            expected_score=expected.score,
+            box_difference=_largest(boxes.clip(0, size), expected.boxes.clip(0, size)),
+            box_tolerance=BOX_TOLERANCE * size,
+            score_difference=_largest(scores, expected.scores),
+            score_tolerance=SCORE_TOLERANCE,
+        )
+
+    def _decoded(self, decode: Decoder) -> Sequence[Array]:
+        images = detection_reference.compared(self._part, self._feed)
+        parts = [decode(batch.images) for batch in images]
+        return [torch.cat(part).numpy() for part in zip(*parts, strict=True)]
+
+    def _precision(self, decode: Decoder) -> float:
+        found = []
+        for batch in self._feed.evaluation(self._part):
+            found += self._reading.keep(*decode(batch.images), batch)
+        answers = Answers(tuple(found), loss=0.0)
+        return self._task.score(answers, self._part).score
+
+
+def _largest(found: Array, expected: Array) -> float:
+    return float(np.abs(found - expected).max())
