@@ -59,6 +59,7 @@ class Form(enum.StrEnum):
     VOC = "voc"
     COCO = "coco"
     BOTH = "both"
+    CROPS = "crops"
 
 
 @app.command()
@@ -72,7 +73,9 @@ def make(  # noqa: PLR0913  # the options of a command
     form: Annotated[
         Form,
         typer.Option(
-            "--format", help="Pascal VOC's files, COCO's, or each in a folder of its name."
+            "--format",
+            help="Pascal VOC's files, COCO's, both, each in a folder of its name; or crops: an "
+            "ImageFolder of the objects one by one, to pre-train a backbone on.",
         ),
     ] = Form.VOC,
 ) -> None:

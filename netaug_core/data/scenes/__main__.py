@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from netaug_core.data.detection.parts import Form
-from netaug_core.data.scenes.writing import Kind, ScenesPlan, WrittenScenes, write_scenes
+from netaug_core.data.scenes.writing import Kind, ScenesPlan, Written, WrittenScenes, write_scenes
 from netaug_core.errors import CoreError
 
 TOLD_EVERY = 500  # pictures
@@ -25,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         size=options.size,
         data_roots=tuple(options.data),
     )
-    forms: tuple[Form, ...] = get_args(Form) if options.format == "both" else (options.format,)
+    forms: tuple[Written, ...] = ("voc", "coco") if options.format == "both" else (options.format,)
     try:
         for form in forms:
             folder = options.directory / form if len(forms) > 1 else options.directory
@@ -71,9 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=plan.seed, metavar="N")
     add(
         "--format",
-        choices=(*get_args(Form), "both"),
+        choices=(*get_args(Written), "both"),
         default="voc",
-        help="Pascal VOC's files, COCO's, or each in a folder of its name",
+        help="Pascal VOC's files, COCO's, both, each in a folder of its name; or crops, an "
+        "ImageFolder of the objects one by one, to pre-train a backbone on",
     )
     add(
         "--data",

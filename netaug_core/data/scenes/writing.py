@@ -5,7 +5,7 @@ Another version of NumPy, Pillow or libjpeg-turbo may change a byte; the digest 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,16 +15,19 @@ import simplejpeg  # type: ignore[import-untyped]  # its stubs are not marked as
 
 from netaug_core.data.detection.coco_writer import write_coco
 from netaug_core.data.detection.folder import digest, read_detection_folder
-from netaug_core.data.detection.parts import DetectionPart, Form
+from netaug_core.data.detection.parts import DetectionPart
 from netaug_core.data.detection.voc import PICTURES
 from netaug_core.data.detection.voc_writer import write_voc
 from netaug_core.data.scenes import fashion, stamps
 from netaug_core.data.scenes.backgrounds import Backgrounds, read_backgrounds
-from netaug_core.data.scenes.composition import compose
+from netaug_core.data.scenes.composition import Scene, compose
+from netaug_core.data.scenes.crops import write_crops
 from netaug_core.data.scenes.cutouts import Cutouts
+from netaug_core.datasets import folder_digest
 from netaug_core.errors import BadSpec
 
 Kind = Literal["fashion-scenes", "stamps-scenes"]
+Written = Literal["voc", "coco", "crops"]
 STREAM = 0x7363_656E  # draws of its own, apart from every other use of the seed
 QUALITY, SUBSAMPLING = 95, "444"  # of the JPEG files: an edge keeps its colour
 LEAST_SIDE, MOST_SIDE = 32, 1024
@@ -71,7 +74,7 @@ class WrittenScenes:
     """Attributes: digest: SHA-256 of all files of the dataset, as its readers know it."""
 
     kind: Kind
-    form: Form
+    form: Written
     seed: int
     num_train: int
     num_test: int
@@ -82,14 +85,15 @@ class WrittenScenes:
 
 
 def write_scenes(
-    plan: ScenesPlan, folder: Path, form: Form, *, told: Callable[[], None] = lambda: None
+    plan: ScenesPlan, folder: Path, form: Written, *, told: Callable[[], None] = lambda: None
 ) -> WrittenScenes:
     """Make the pictures, write them, and read them back as any other dataset is read.
 
     Args:
         plan: what to make.
         folder: becomes the dataset; new, or empty.
-        form: VOC has the lists trainval and test, COCO the parts train and val.
+        form: VOC has the lists trainval and test, COCO the parts train and val; crops is an
+            ImageFolder of the objects one by one, for classification.
         told: is called after each picture.
 
     Raises:
@@ -101,16 +105,24 @@ def write_scenes(
     names, cutouts = _cutouts(plan)
     backgrounds = read_backgrounds()
     part_names = ("trainval", "test") if form == "voc" else ("train", "val")
+    made = {
+        name: _Part(plan, number, cutouts[number], backgrounds[number])
+        for number, name in enumerate(part_names)
+    }
+    counts = dict(zip(part_names, (plan.num_train, plan.num_test), strict=True))
+    if form == "crops":
+        written = [
+            write_crops(folder / name, part.scenes(counts[name], told), names)
+            for name, part in made.items()
+        ]
+        return _told(plan, folder, form, written, names, folder_digest(folder))
     parts: dict[str, DetectionPart] = {}
-    for number, (name, count) in enumerate(
-        zip(part_names, (plan.num_train, plan.num_test), strict=True)
-    ):
+    for name, part in made.items():
         pictures = folder / (PICTURES if form == "voc" else name)
         pictures.mkdir(exist_ok=True)
-        made = _Part(plan, number, cutouts[number], backgrounds[number])
-        parts[name] = made.write(pictures, name, count, told)
+        parts[name] = part.write(pictures, name, counts[name], told)
     (write_voc if form == "voc" else write_coco)(folder, parts, names)
-    return _concluded(plan, folder, form)
+    return _read_back(plan, folder, form)
 
 
 @dataclass(frozen=True)
@@ -122,19 +134,22 @@ class _Part:
     cutouts: Cutouts
     backgrounds: Backgrounds
 
+    def scenes(self, count: int, told: Callable[[], None]) -> Iterator[Scene]:
+        for number in range(count):
+            random = np.random.default_rng((STREAM, self.plan.seed, self.number, number))
+            yield compose(random, self.cutouts, self.backgrounds, self.plan.size)
+            told()
+
     def write(
         self, pictures: Path, name: str, count: int, told: Callable[[], None]
     ) -> DetectionPart:
         paths, annotations = [], []
-        for number in range(count):
-            random = np.random.default_rng((STREAM, self.plan.seed, self.number, number))
-            scene = compose(random, self.cutouts, self.backgrounds, self.plan.size)
+        for number, scene in enumerate(self.scenes(count, told)):
             paths.append(pictures / f"{name}_{number:06d}.jpg")
             paths[-1].write_bytes(
                 simplejpeg.encode_jpeg(scene.pixels, quality=QUALITY, colorsubsampling=SUBSAMPLING)
             )
             annotations.append(scene.annotation)
-            told()
         return DetectionPart(tuple(paths), tuple(annotations))
 
 
@@ -150,17 +165,30 @@ def _cutouts(plan: ScenesPlan) -> tuple[tuple[str, ...], tuple[Cutouts, Cutouts]
     return stamps.NAMES, stamps.read_stamps(plan.stamps)
 
 
-def _concluded(plan: ScenesPlan, folder: Path, form: Form) -> WrittenScenes:
+def _read_back(plan: ScenesPlan, folder: Path, form: Written) -> WrittenScenes:
     dataset = read_detection_folder(folder)
+    counts = len(dataset.train), len(dataset.test)
+    return _told(plan, folder, form, counts, dataset.class_names, digest(folder, dataset))
+
+
+def _told(  # all that is told
+    plan: ScenesPlan,
+    folder: Path,
+    form: Written,
+    counts: Sequence[int],
+    class_names: tuple[str, ...],
+    content: str,
+) -> WrittenScenes:
+    """Beside the dataset too."""
     written = WrittenScenes(
         kind=plan.kind,
         form=form,
         seed=plan.seed,
-        num_train=len(dataset.train),
-        num_test=len(dataset.test),
+        num_train=counts[0],
+        num_test=counts[1],
         size=plan.size,
-        class_names=dataset.class_names,
-        digest=digest(folder, dataset),
+        class_names=class_names,
+        digest=content,
         licence=LICENCES[plan.kind],
     )
     (folder / ABOUT_FILE).write_text(json.dumps(asdict(written), indent=2) + "\n")
