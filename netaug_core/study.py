@@ -7,22 +7,25 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from netaug_core import study_metric
 from netaug_core.documents import sentences
 from netaug_core.placeholders import MARK, replace
 from netaug_core.presets import merge
 from netaug_core.sections.fields import Count, Section
 from netaug_core.spec import JobSpec
+from netaug_core.study_metric import Metric
 
 Document = dict[str, Any]
 StudyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,23}$")]
 
-MODEL_MARK = "{model}"  # "@big-{model}" names another teacher for each model
+# "@big-{model}" names another teacher for each model, "@big-{seed}" one for each seed.
+MODEL_MARK, SEED_MARK = "{model}", "{seed}"
 MAX_JOBS = 2000
 NOT_TRAINED_YET = "job_0"  # in a teacher's place while the grid is checked
 
@@ -47,14 +50,16 @@ class StudySpec(Section):
     references: tuple[Label, ...] = Field(
         (), max_length=8, description="Further methods that the others are compared with."
     )
-    metric: Literal["test_accuracy", "validation_accuracy"] = "test_accuracy"
+    metric: Metric = Field(
+        "test_accuracy", description="A score in the jobs' results; which there are, the task says."
+    )
     job: Document = Field(description="What all jobs share: a job's document, or part of one.")
     models: dict[Label, Document] = Field(min_length=1, description="Overlays on `job`.")
     methods: dict[Label, Document] = Field(min_length=1, description="Overlays on a model.")
     teachers: dict[Label, Document] = Field(
         default_factory=dict,
         description="Overlays on `job`, each trained once and first. `@name` in a job's document "
-        "becomes the finished job's id; `{model}` in it is the model's name.",
+        "becomes the finished job's id; `{model}` in it is the model's name, `{seed}` the seed.",
     )
     seeds: tuple[Annotated[Count, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
 
@@ -100,8 +105,7 @@ class StudySpec(Section):
         return self
 
     def _problems(self) -> list[str]:
-        """One line a wrong field of a wrong job, seeds apart: they change no validity."""
-        stand_ins = dict.fromkeys(self.teachers, NOT_TRAINED_YET)
+        """One line a wrong field of a wrong job; of the seeds, the first stands for all."""
         seed, problems = self.seeds[0], []
         for name in self.teachers:
             problems += _wrong(f"teacher {name}", partial(self.teacher_spec, name))
@@ -110,8 +114,20 @@ class StudySpec(Section):
             cell = Cell(model, method, seed)
             if _seed(self._document(cell)) != _seed(self.job):
                 problems.append(f"{where}: training.seed comes from seeds; leave it out")
-            problems += _wrong(where, partial(self.job_spec, cell, stand_ins))
+            problems += _wrong(where, partial(self._check_job, cell))
         return problems
+
+    def _check_job(self, cell: Cell) -> None:
+        """Judge a job before there are teachers.
+
+        Raises:
+            ValueError: see `job_spec`; or the job does not measure the metric, or another seed's
+                teacher is not there.
+        """
+        stand_ins = dict.fromkeys(self.teachers, NOT_TRAINED_YET)
+        study_metric.check(self.metric, self.job_spec(cell, stand_ins))
+        for seed in self.seeds:
+            self.teachers_of(Cell(cell.model, cell.method, seed))
 
     def cells(self) -> tuple[Cell, ...]:
         """All jobs, seed by seed: a study cut short has whole comparisons of its first seeds."""
@@ -172,16 +188,16 @@ class StudySpec(Section):
         return merge(merge(self.job, self.models[cell.model]), self.methods[cell.method])
 
     def _teacher(self, written: str, cell: Cell) -> str:
-        name = written.replace(MODEL_MARK, cell.model)
+        name = written.replace(MODEL_MARK, cell.model).replace(SEED_MARK, str(cell.seed))
         if name not in self.teachers:
             known = ", ".join(self.teachers) or "none"
             raise ValueError(f"{MARK}{name}: no such teacher; the study has {known}")
         return name
 
 
-def _wrong(where: str, make: Callable[[], JobSpec]) -> list[str]:
+def _wrong(where: str, check: Callable[[], object]) -> list[str]:
     try:
-        make()
+        check()
     except ValidationError as error:
         return [f"{where}: {line}" for line in sentences(error)]
     except ValueError as error:

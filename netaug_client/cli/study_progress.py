@@ -55,8 +55,8 @@ def sentence(row: Row) -> str:
     """A job that has come to its end, for people."""
     name = " ".join(part for part in (row.model, row.method) if part)
     told = f"{name} seed {row.seed}: {row.status}"
-    if row.test_accuracy is not None and row.train_seconds is not None:
-        return f"{told}, test accuracy {100 * row.test_accuracy:.2f} %, {row.train_seconds:.0f} s"
+    if (score := row.told_score()) and row.train_seconds is not None:
+        return f"{told}, {score} %, {row.train_seconds:.0f} s"
     return f"{told}, {row.message}" if row.message else told
 
 

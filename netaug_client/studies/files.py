@@ -22,6 +22,10 @@ def write(
     table, sums, text = (directory / n for n in ("results.csv", "summary.csv", "report.md"))
     results.write(table, rows)
     summary_file.write(sums, summary)
+    written = [table, sums, text]
+    if summary.has_curves:
+        written.append(directory / "macs.csv")
+        summary_file.write_savings(written[-1], summary)
     pictures = plot.draw(summary, directory) if with_plot else ()
     report.write(text, summary, rows, picture=plot.NAME if with_plot else None)
-    return (table, sums, text, *pictures)
+    return (*written, *pictures)

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from netaug_client.studies.results import Row
+from netaug_client.studies.savings import Outside, Saving
 from netaug_client.studies.summary import Comparison, Group, Summary
 from netaug_core.statistics import Estimate
+from netaug_core.study_metric import WORDS, Metric
 
 NOTHING = "-"
 READING = """\
@@ -18,6 +20,15 @@ divided by the reference's. Where it is near 1, the methods are compared at equa
 epochs are the same, at equal epochs.
 """
 
+READING_SAVINGS = """\
+"MACs for the same" are the fewest at which the baseline scores as much as the method's model does:
+its curve is linear in the logarithm of the MACs between its models and is not continued beyond
+them. "Saved" is by the means; "by seed" is the mean of each seed's own saving, by that seed's own
+curve, and is left out where a seed's score is not on it: the mean of the others would be of chosen
+seeds. "not reached": the baseline's largest models score less. "below the baseline's range": its
+smallest model scores more already.
+"""
+
 
 def write(path: Path, summary: Summary, rows: Sequence[Row], picture: str | None) -> None:
     """Write the report; `picture` is the name of the plot beside it."""
@@ -26,7 +37,7 @@ def write(path: Path, summary: Summary, rows: Sequence[Row], picture: str | None
 
 def _lines(summary: Summary, rows: Sequence[Row], picture: str | None) -> Iterator[str]:
     study = summary.study
-    metric = study.metric.replace("_", " ")
+    metric = WORDS[study.metric]
     done = sum(row.succeeded for row in rows)
     yield f"# Study {study.name}"
     yield ""
@@ -36,7 +47,9 @@ def _lines(summary: Summary, rows: Sequence[Row], picture: str | None) -> Iterat
         "percentage points."
     )
     if picture is not None:
-        yield from ("", f"![{metric} against training time, and differences]({picture})")
+        against = "MACs and training time" if summary.has_curves else "training time"
+        yield from ("", f"![{metric} against {against}, and differences]({picture})")
+    yield from _savings_lines(summary)
     for model in study.models:
         yield from _model_lines(summary, model)
     yield from _teacher_lines(rows, study.metric)
@@ -45,6 +58,44 @@ def _lines(summary: Summary, rows: Sequence[Row], picture: str | None) -> Iterat
     yield "## How to read this"
     yield ""
     yield READING.rstrip()
+    if summary.has_curves:
+        yield from ("", READING_SAVINGS.rstrip())
+
+
+def _savings_lines(summary: Summary) -> Iterator[str]:
+    if not summary.has_curves:
+        return
+    study = summary.study
+    metric = WORDS[study.metric]
+    yield from ("", f"## MACs at equal {metric}", "")
+    cells = []
+    for method in study.methods:
+        if method != study.baseline:
+            saved = summary.savings(method)
+            cells += [(method, model, *_saving_cells(one)) for model, one in saved.items()]
+    equal = f"MACs of {study.baseline} for the same"
+    columns = ("method", "model", "MACs", metric, equal, "saved", "by seed", "95 % interval")
+    yield from _table(columns, cells)
+
+
+def _saving_cells(one: Saving) -> tuple[str, ...]:
+    equal, over_seeds = one.equal_macs, one.over_seeds
+    return (
+        f"{one.own.macs:,}",
+        f"{100 * one.own.score:.2f}",
+        equal.value if isinstance(equal, Outside) else f"{equal:,.0f}",
+        NOTHING if one.saved is None else f"{100 * one.saved:+.1f} %",
+        _outside(one) if over_seeds is None else f"{100 * over_seeds.mean:+.1f} %",
+        _interval(over_seeds, sign="+"),
+    )
+
+
+def _outside(one: Saving) -> str:
+    """For example "not reached: 2 of 3"; of the seeds that both methods have."""
+    count = len(one.outside) + len(one.by_seed)
+    told = [*one.outside.values()]
+    kinds = [(kind, told.count(kind)) for kind in Outside if kind in told]
+    return "; ".join(f"{kind.value}: {number} of {count}" for kind, number in kinds) or NOTHING
 
 
 def _model_lines(summary: Summary, model: str) -> Iterator[str]:
@@ -53,9 +104,8 @@ def _model_lines(summary: Summary, model: str) -> Iterator[str]:
     sizes = next((g for g in groups if g.params is not None), None)
     size = f" ({sizes.params:,} params, {sizes.macs:,} MACs)" if sizes else ""
     yield from ("", f"## {model}{size}", "")
-    metric = study.metric.replace("_", " ")
     yield from _table(
-        ("method", "seeds", "epochs", metric, "95 % interval", "seconds"),
+        ("method", "seeds", "epochs", WORDS[study.metric], "95 % interval", "seconds"),
         [_group_cells(group) for group in groups],
     )
     for reference in (study.baseline, *study.references):
@@ -91,24 +141,23 @@ def _comparison_cells(one: Comparison) -> tuple[str, ...]:
     )
 
 
-def _teacher_lines(rows: Sequence[Row], metric: str) -> Iterator[str]:
+def _teacher_lines(rows: Sequence[Row], metric: Metric) -> Iterator[str]:
+    """Jobs that were trained first; their task, and so their score, may be another."""
     teachers = [row for row in rows if row.is_teacher]
     if not teachers:
         return
-    yield from ("", "## Teachers", "")
-    cells = []
-    for row in teachers:
-        value = getattr(row, metric)
-        cells.append(
-            (
-                row.method,
-                row.status,
-                NOTHING if row.params is None else f"{row.params:,}",
-                NOTHING if value is None else f"{100 * value:.2f}",
-                NOTHING if row.train_seconds is None else f"{row.train_seconds:.1f}",
-            )
+    yield from ("", "## Trained first", "")
+    cells = [
+        (
+            row.method,
+            row.status,
+            NOTHING if row.params is None else f"{row.params:,}",
+            row.told_score(metric) or NOTHING,
+            NOTHING if row.train_seconds is None else f"{row.train_seconds:.1f}",
         )
-    yield from _table(("teacher", "status", "params", metric.replace("_", " "), "seconds"), cells)
+        for row in teachers
+    ]
+    yield from _table(("job", "status", "params", "measured", "seconds"), cells)
 
 
 def _missing_lines(rows: Sequence[Row]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """results.csv: one row a job of a study. Everything reported is computed from these rows."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
@@ -11,13 +11,13 @@ from netaug_client.models import FINAL, JobSummary
 from netaug_core.documents import sentences
 from netaug_core.placeholders import MARK
 from netaug_core.study import Cell
+from netaug_core.study_metric import METRICS, WORDS, Metric
 
 NOT_SUBMITTED = "not submitted"
 DELETED = "deleted"
 WAITING = "waiting"  # for its teacher, or to be submitted
 MEASURED = (
-    "test_accuracy",
-    "validation_accuracy",
+    *METRICS,
     "test_loss",
     "best_epoch",
     "epochs_run",
@@ -33,7 +33,7 @@ class BadResults(NetaugError):
 
 
 class Row(BaseModel):
-    """A job and what it measured; the values are None unless it succeeded. Accuracies are 0..1."""
+    """A job and what it measured; the values are None unless it succeeded. Scores are 0..1."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +43,12 @@ class Row(BaseModel):
     status: str
     test_accuracy: float | None = None
     validation_accuracy: float | None = None
+    test_ap50: float | None = None
+    test_ap50_voc07: float | None = None
+    test_ap: float | None = None
+    validation_ap50: float | None = None
+    validation_ap50_voc07: float | None = None
+    validation_ap: float | None = None
     test_loss: float | None = None
     best_epoch: int | None = None
     epochs_run: int | None = None
@@ -66,6 +72,17 @@ class Row(BaseModel):
     def is_teacher(self) -> bool:
         return self.method.startswith(MARK)
 
+    def score(self, metric: Metric) -> float | None:
+        value: float | None = getattr(self, metric)
+        return value
+
+    def told_score(self, metric: Metric | None = None) -> str:
+        """A score in words and per cent: of the metric, or else the first that there is; or ""."""
+        for name in (metric, *METRICS):
+            if name is not None and (value := self.score(name)) is not None:
+                return f"{WORDS[name]} {100 * value:.2f}"
+        return ""
+
     @property
     def is_final(self) -> bool:
         """Whether nothing more will come of it by itself."""
@@ -86,12 +103,15 @@ def row(cell: Cell, job: JobSummary, message: str = "") -> Row:
     )
 
 
-def write(path: Path, rows: Iterable[Row]) -> None:
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """Write the rows; a score that no row has gets no column."""
+    unmeasured = {name for name in METRICS if all(row.score(name) is None for row in rows)}
+    columns = [name for name in Row.model_fields if name not in unmeasured]
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(Row.model_fields), lineterminator="\n")
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        for one in rows:
-            writer.writerow(one.model_dump())
+        for row in rows:
+            writer.writerow(row.model_dump())
 
 
 def read(path: Path) -> list[Row]:

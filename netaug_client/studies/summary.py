@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from netaug_client.studies import savings
 from netaug_client.studies.results import Row
+from netaug_client.studies.savings import Curve, Point, Saving
 from netaug_core.statistics import (
     Estimate,
     PairedComparison,
@@ -11,6 +13,7 @@ from netaug_core.statistics import (
     estimate_mean,
 )
 from netaug_core.study import StudySpec
+from netaug_core.study_metric import Metric
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,13 @@ class Group:
     method: str
     rows: Mapping[int, Row]
     num_planned: int  # one a seed
-    metric: str
+    metric: Metric
 
     @property
     def values(self) -> dict[int, float]:
         """The metric by seed, 0..1."""
-        return {seed: float(getattr(row, self.metric)) for seed, row in self.rows.items()}
+        scores = {seed: row.score(self.metric) for seed, row in self.rows.items()}
+        return {seed: score for seed, score in scores.items() if score is not None}
 
     @property
     def mean(self) -> Estimate | None:
@@ -103,6 +107,38 @@ class Summary:
             if group.method != reference
         ]
 
+    @property
+    def has_curves(self) -> bool:
+        """Whether models differ in MACs, so that a method has a curve of scores over them."""
+        sizes = {group.macs for group in self.groups.values()}
+        return len(sizes - {None}) > 1
+
+    def curve(self, method: str, seed: int | None = None) -> Curve:
+        """A method's models that have a score: the mean's, or one seed's."""
+        points = {}
+        for model in self.study.models:
+            group = self.groups[model, method]
+            mean = group.mean.mean if group.mean else None
+            score = mean if seed is None else group.values.get(seed)
+            if score is not None and group.macs is not None:
+                points[model] = Point(group.macs, score)
+        return points
+
+    def savings(self, method: str) -> dict[str, Saving]:
+        """What a method's models save of the baseline's MACs, by model.
+
+        Empty while either has no score.
+        """
+        baseline = self.study.baseline
+        means = self.curve(method), self.curve(baseline)
+        if not means[1]:
+            return {}
+        seeds = {
+            seed: (self.curve(method, seed), self.curve(baseline, seed))
+            for seed in self.study.seeds
+        }
+        return {model: savings.saving(model, means, seeds) for model in means[0]}
+
 
 def summarise(study: StudySpec, rows: Sequence[Row]) -> Summary:
     """Group the rows by model and method; rows of no cell of the study are left out."""
@@ -116,7 +152,7 @@ def summarise(study: StudySpec, rows: Sequence[Row]) -> Summary:
                 if (row.model, row.method) == (model, method)
                 and row.seed in seeds
                 and row.succeeded
-                and getattr(row, study.metric) is not None
+                and row.score(study.metric) is not None
             }
             ordered = {seed: own[seed] for seed in study.seeds if seed in own}
             groups[model, method] = Group(model, method, ordered, len(seeds), study.metric)

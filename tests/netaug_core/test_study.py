@@ -100,6 +100,15 @@ def test_a_teacher_may_be_named_after_the_model() -> None:
     assert tiny.teachers_of(Cell("w20", "kd", 3)) == {"big-w20"}
 
 
+def test_a_teacher_may_be_named_after_the_seed() -> None:
+    wide = {"model": {"name": "mobilenet_v2", "width": 1.0, "input_size": 28}}
+    methods = {"plain": {}, "longer": {}, "kd": {"distillation": {"teacher": "@big-{seed}"}}}
+    tiny = study(teachers={"big-3": wide, "big-5": wide}, methods=methods)
+    assert tiny.teachers_of(Cell("w20", "kd", 5)) == {"big-5"}
+    told = complaint(teachers={"big-3": wide}, methods=methods)
+    assert "method kd: @big-5: no such teacher; the study has big-3" in told
+
+
 def test_a_teacher_is_a_job_of_its_own() -> None:
     spec = study().teacher_spec("big")
     assert spec.model.width == 1.0
@@ -161,3 +170,82 @@ def test_a_method_given_twice_in_the_file_is_refused() -> None:
     twice = TEXT.replace("  longer:", "  plain:")
     with pytest.raises(ValueError, match="plain is given twice"):
         load_document(twice)
+
+
+DETECTION: dict[str, Any] = {
+    "name": "scenes",
+    "baseline": "plain",
+    "metric": "test_ap50",
+    "job": {
+        "task": "detection",
+        "detection": {"crop": False},
+        "data": {"dataset": "scenes", "batch_size": 16},
+        "training": {"epochs": 4},
+        "augment": None,
+    },
+    "models": {
+        "in64": {"model": {"name": "mobilenet_v2", "width": 0.35, "input_size": 64}},
+        "in96": {"model": {"name": "mobilenet_v2", "width": 0.35, "input_size": 96}},
+    },
+    "methods": {"plain": {}, "pretrained": {"pretrained": {"weights": "@backbone"}}},
+    "teachers": {
+        "backbone": {
+            "task": "classification",
+            "detection": None,
+            "model": {"name": "mobilenet_v2", "width": 0.35, "input_size": 64},
+            "data": {"dataset": "crops"},
+        }
+    },
+    "seeds": [0],
+}
+
+
+def detection_complaint(**changes: object) -> str:
+    with pytest.raises(ValidationError) as caught:
+        StudySpec.model_validate({**DETECTION, **changes})
+    return str(caught.value)
+
+
+def test_a_detectors_backbone_may_be_trained_first_on_another_task() -> None:
+    scenes = StudySpec.model_validate(DETECTION)
+    backbone = scenes.teacher_spec("backbone")
+    assert (backbone.task, backbone.detection, backbone.data.dataset) == (
+        *("classification", None, "crops"),
+    )
+    spec = scenes.job_spec(Cell("in96", "pretrained", 0), {"backbone": "job_7"})
+    assert spec.task == "detection"
+    assert spec.pretrained is not None
+    assert spec.pretrained.weights == "job_7"
+
+
+def test_a_metric_of_another_task_is_refused_with_the_remedy() -> None:
+    told = detection_complaint(metric="test_accuracy")
+    assert "model in64, method plain: metric is test_accuracy, and the task is detection" in told
+    assert "one of test_ap50, test_ap, validation_ap50, or change the job" in told
+    told = complaint(metric="test_ap50")
+    assert "metric is test_ap50, and the task is classification" in told
+    assert "one of test_accuracy, validation_accuracy" in told
+
+
+@pytest.mark.parametrize(
+    ("measured", "known", "unknown"),
+    [
+        ("ap50", "validation_ap50", "test_ap50_voc07"),
+        ("ap50_voc07", "test_ap50_voc07", "test_ap50"),
+        ("ap", "validation_ap", "validation_ap50"),
+    ],
+)
+def test_which_scores_a_detector_has_follows_what_picks_its_epoch(
+    measured: str, known: str, unknown: str
+) -> None:
+    job = {**DETECTION["job"], "detection": {"metric": measured}}
+    for metric in (known, "test_ap"):
+        StudySpec.model_validate({**DETECTION, "job": job, "metric": metric})
+    told = detection_complaint(job=job, metric=unknown)
+    assert (
+        f"metric is {unknown}, and the task is detection with detection.metric {measured}" in told
+    )
+
+
+def test_an_unknown_metric_is_refused_with_the_choices() -> None:
+    assert "'test_accuracy', 'validation_accuracy', 'test_ap50'" in complaint(metric="f1")

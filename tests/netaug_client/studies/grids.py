@@ -58,3 +58,49 @@ def row(method: str, seed: int, **changes: Any) -> Row:
 
 def rows() -> list[Row]:
     return [row(method, seed) for seed in (0, 1, 2) for method in ACCURACIES]
+
+
+# Three input sizes of a detector; of `SCORES`, by method, each model's by seed.
+SCENES: dict[str, Any] = {
+    "name": "scenes",
+    "baseline": "plain",
+    "metric": "test_ap50",
+    "job": {
+        "task": "detection",
+        "data": {"dataset": "scenes"},
+        "training": {"epochs": 1},
+        "augment": None,
+    },
+    "models": {
+        f"in{size}": {"model": {"name": "mobilenet_v2", "width": 0.35, "input_size": size}}
+        for size in (64, 128, 256)
+    },
+    "methods": {"plain": {}, "netaug": {"augment": {}}},
+    "seeds": [0, 1, 2],
+}
+MACS = {"in64": 1_000_000, "in128": 4_000_000, "in256": 16_000_000}
+SCORES = {
+    "plain": {"in64": (0.2, 0.2, 0.1), "in128": (0.4, 0.4, 0.3), "in256": (0.5, 0.5, 0.35)},
+    "netaug": {"in64": (0.3, 0.4, 0.2), "in128": (0.45, 0.6, 0.32), "in256": (0.6, 0.6, 0.6)},
+}
+
+
+def scenes_rows() -> list[Row]:
+    return [
+        Row(
+            model=model,
+            method=method,
+            seed=seed,
+            status="succeeded",
+            test_ap50=scores[model][seed],
+            test_ap=scores[model][seed] / 2,
+            validation_ap50=0.3,
+            epochs_run=1,
+            train_seconds=10.0,
+            params=100_000,
+            macs=MACS[model],
+        )
+        for seed in (0, 1, 2)
+        for model in MACS
+        for method, scores in SCORES.items()
+    ]

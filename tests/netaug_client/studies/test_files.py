@@ -9,10 +9,13 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
-from netaug_client.studies import files, results
+from netaug_client.studies import files, plot, results
 from netaug_client.studies.results import Row
+from netaug_client.studies.summary import summarise
+from netaug_core.study import StudySpec
 from tests.netaug_client.studies import grids
 
 T_OF_2 = 4.302653
@@ -139,3 +142,78 @@ def test_a_missing_plot_library_is_named_with_the_remedy(tmp_path: Path) -> None
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "pip install 'netaug[study]'" in ended.stdout
+
+
+@pytest.fixture
+def scenes_study() -> StudySpec:
+    return StudySpec.model_validate(grids.SCENES)
+
+
+def test_a_study_of_sizes_tells_the_macs_at_equal_score(
+    tmp_path: Path, scenes_study: StudySpec
+) -> None:
+    files.write(scenes_study, grids.scenes_rows(), tmp_path, with_plot=True)
+    report = (tmp_path / "report.md").read_text()
+    saved = [line for line in report.splitlines() if line.startswith("| netaug | in")]
+    # 0.3 is 2/3 of the way from 0.167 to 0.367: 4 ** (2/3) million MACs. Seeds: 1/2, 3/4, 1/2.
+    assert saved[0] == (
+        "| netaug | in64 | 1,000,000 | 30.00 | 2,519,842 | +60.3 % | +58.3 % | +22.48 to +94.19 |"
+    )
+    assert "| 45.67 | not reached | - | not reached: 1 of 3 | - |" in saved[1]
+    assert "not reached: 3 of 3" in saved[2]
+    assert "![AP50 against MACs and training time, and differences](plot.png)" in report
+
+    lines = list(csv.DictReader((tmp_path / "macs.csv").read_text().splitlines()))
+    assert [line["model"] for line in lines] == ["in64", "in128", "in256"]
+    assert float(lines[0]["saved_by_seed"]) == pytest.approx(7 / 12)
+    assert (lines[1]["outside"], lines[1]["seeds_outside"]) == ("not reached", "1")
+
+
+def test_the_plot_of_a_study_of_sizes_has_scores_over_macs(
+    tmp_path: Path, scenes_study: StudySpec
+) -> None:
+    files.write(scenes_study, grids.scenes_rows(), tmp_path, with_plot=True)
+    svg = (tmp_path / "plot.svg").read_text()
+    for text in ("MACs of one image, logarithmic", "AP50, %", "16 M"):
+        assert f"<!-- {text} -->" in svg
+
+
+def test_every_mean_is_within_the_panel_and_beside_its_macs(scenes_study: StudySpec) -> None:
+    axes = Figure().subplots()
+    plot.draw_curves(axes, summarise(scenes_study, grids.scenes_rows()))
+    lines = [container.lines[0] for container in axes.containers]
+    assert [list(line.get_ydata()) for line in lines] == [
+        pytest.approx([50 / 3, 110 / 3, 45]),
+        pytest.approx([30, 137 / 3, 60]),
+    ]
+    for line in lines:
+        assert list(line.get_xdata()) == pytest.approx(list(grids.MACS.values()), rel=0.01)
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    assert left < 0.99e6 < 16.2e6 < right < 40e6
+    assert -20 < bottom < 17 < 60 < top < 120
+
+
+@pytest.mark.parametrize("num_rows", [0, 1, 3, 5])
+def test_a_study_of_sizes_that_has_hardly_begun_is_reported_too(
+    tmp_path: Path, scenes_study: StudySpec, num_rows: int
+) -> None:
+    rows = grids.scenes_rows()[:num_rows]
+    written = files.write(scenes_study, rows, tmp_path, with_plot=True)
+    assert all(path.stat().st_size for path in written)
+    assert results.read(tmp_path / "results.csv") == rows
+
+
+def test_a_study_of_one_size_says_nothing_of_macs_saved(out: Path) -> None:
+    assert not (out / "macs.csv").exists()
+    assert "MACs at equal" not in (out / "report.md").read_text()
+
+
+def test_what_is_trained_first_is_told_with_the_score_of_its_own_task(
+    tmp_path: Path, scenes_study: StudySpec
+) -> None:
+    backbone = Row(
+        model="", method="@backbone", seed=0, status="succeeded", test_accuracy=0.9, params=9
+    )
+    files.write(scenes_study, [backbone, *grids.scenes_rows()], tmp_path, with_plot=False)
+    report = (tmp_path / "report.md").read_text()
+    assert "| @backbone | succeeded | 9 | top-1 accuracy 90.00 | - |" in report
