@@ -10,10 +10,13 @@ import sqlalchemy as sa
 
 from jobs import fit, processes
 from jobs.errors import Refusal, SpecRefused
-from netaug_core import cost, datasets
+from netaug_core import datasets
+from netaug_core.architectures import Architecture
+from netaug_core.cost import Cost
 from netaug_core.datasets import DatasetInfo
+from netaug_core.detectors import cost
+from netaug_core.detectors.table import Detector
 from netaug_core.errors import BadData
-from netaug_core.sections.model import ModelSpec
 from netaug_core.spec import JobSpec
 
 # While no worker has reported itself, a spec may still be queued if it asks for no more than this.
@@ -25,7 +28,7 @@ class Admission:
     """A spec that can run, with the dataset it names and what its tiny network costs."""
 
     dataset: DatasetInfo
-    cost: cost.Cost
+    cost: Cost
 
     def cost_facts(self) -> dict[str, Any]:
         """The cost as JSON."""
@@ -46,23 +49,38 @@ def admit(
     _check_gpus(connection, spec, refusals)
     if refusals or dataset is None:
         raise SpecRefused(refusals)
-    return Admission(dataset, _cost(spec.model, dataset.num_classes, dataset.in_channels))
+    table = spec.table(num_classes=dataset.num_classes, in_channels=dataset.in_channels)
+    return Admission(dataset, _cost(table, spec.model.input_size))
 
 
 @lru_cache(maxsize=256)
-def _cost(model: ModelSpec, num_classes: int, in_channels: int) -> cost.Cost:
-    architecture = model.architecture(num_classes=num_classes, in_channels=in_channels)
-    return cost.measure(architecture, model.input_size)
+def _cost(table: Architecture | Detector, input_size: int) -> Cost:
+    return cost.of_table(table, input_size)
 
 
 def _find_dataset(
     spec: JobSpec, data_roots: Sequence[Path], refusals: list[Refusal]
 ) -> DatasetInfo | None:
     try:
-        return datasets.find(spec.data.dataset, data_roots)
+        found = datasets.find(spec.data.dataset, data_roots)
     except BadData as error:
         refusals.append(Refusal("/data/dataset", str(error)))
         return None
+    if (found.kind == "detection") == (spec.task == "detection"):
+        return found
+    refusals.append(Refusal("/data/dataset", _of_other_task(spec.task, found)))
+    return None
+
+
+def _of_other_task(task: str, dataset: DatasetInfo) -> str:
+    if task == "detection":
+        holds, remedy = "a label for each picture", "name one of kind detection"
+    else:
+        holds, remedy = "objects in boxes", "set task to detection, or name one of another kind"
+    return (
+        f"data.dataset: {dataset.name} has {holds}, and task is {task}; {remedy} "
+        "(`netaug datasets list` shows them)"
+    )
 
 
 def _check_gpus(connection: sa.Connection, spec: JobSpec, refusals: list[Refusal]) -> None:

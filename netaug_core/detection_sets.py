@@ -90,8 +90,8 @@ def voc_classes(location: Path) -> tuple[str, ...]:
     if voc_years(location) or location.name in VOC_YEARS:
         return VOC_CLASSES
     raise BadData(
-        f"data.dataset: {location} needs {CLASSES_FILE}, which names its classes, one a line; only "
-        f"{' and '.join(VOC_YEARS)} go without"
+        f"data.dataset: {location.name} needs {CLASSES_FILE}, which names its classes, one a line; "
+        f"only {' and '.join(VOC_YEARS)} go without"
     )
 
 
@@ -100,7 +100,7 @@ def _listed(path: Path) -> tuple[str, ...]:
         text = file.read(MOST_CLASSES_BYTES).decode(errors="replace")
     names = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not names or len(set(names)) < len(names):
-        raise BadData(f"data.dataset: {path} must have at least one class a line, none twice")
+        raise BadData(f"data.dataset: {path.name} must have at least one class a line, none twice")
     return names
 
 
@@ -111,7 +111,9 @@ def _num_categories(location: Path) -> int:
         if match is not None and match[1] == "val" and not path.is_symlink():
             status = path.stat()
             return _count_categories(path, status.st_size, status.st_mtime_ns)
-    raise BadData(f"data.dataset: {folder} needs instances_val.json (a year may follow the name)")
+    raise BadData(
+        f"data.dataset: {folder.name} needs instances_val.json (a year may follow the name)"
+    )
 
 
 @lru_cache(maxsize=64)
@@ -120,12 +122,13 @@ def _count_categories(path: Path, size: int, changed: int) -> int:
     del changed
     if size > MOST_COCO_BYTES:
         raise BadData(
-            f"data.dataset: {path} is larger than {MOST_COCO_BYTES:,} bytes; split or remove it"
+            f"data.dataset: {path.name} is larger than {MOST_COCO_BYTES:,} bytes; split or remove "
+            "it"
         )
     try:
         return len(_Categories.model_validate_json(path.read_bytes()).categories)
     except ValidationError as error:
         raise BadData(
-            f"data.dataset: {path} is not a COCO file of objects: it needs categories, a list of "
-            "id and name"
+            f"data.dataset: {path.name} is not a COCO file of objects: it needs categories, a list "
+            "of id and name"
         ) from error

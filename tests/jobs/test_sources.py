@@ -7,32 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from jobs import db, endings, sources, wishes
-from jobs.endings import StoredArtifact
 from jobs.errors import IllegalStateChange, SpecRefused
-from jobs.records import Job
 from jobs.states import JobStatus
 from netaug_core.spec import JobSpec
-from netaug_core.weights import MODEL_FILE
 from tests.builders import DIVERGED, TENANT, claim, make_job, make_spec, submit
-
-SHA256 = "ab" * 32
-
-
-def trained_job(connection: sa.Connection, tenant: str = TENANT) -> Job:
-    """A job that has succeeded and left a model."""
-    job = submit(connection, make_spec(), tenant)
-    assert claim(connection).job.id == job.id
-    stored = StoredArtifact(
-        name=MODEL_FILE,
-        kind="model",
-        media_type="application/octet-stream",
-        description="",
-        storage_key=f"jobs/{job.id}/1/artifacts/{MODEL_FILE}",
-        size_bytes=3,
-        sha256=SHA256,
-    )
-    endings.succeed(connection, job.id, 1, result={}, stored=[stored])
-    return job
+from tests.jobs.trained_jobs import SHA256, trained_job
 
 
 def spec_from(job_id: str, head: str = "keep", **changes: Any) -> JobSpec:
