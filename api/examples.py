@@ -20,11 +20,35 @@ JOB_SPEC: dict[str, Any] = {
     "data": {"dataset": "digits", "batch_size": 64},
     "training": {"epochs": 12, "warmup_epochs": 1, "learning_rate": 0.1},
 }
+DETECTION_SPEC: dict[str, Any] = {
+    "name": "fashion-scenes",
+    "tags": ["example"],
+    "task": "detection",
+    "model": {"name": "mobilenet_v2", "width": 0.35, "input_size": 256},
+    "detection": {"detector": "yolov3", "metric": "ap50"},
+    "data": {"dataset": "fashion-scenes", "batch_size": 16},
+    "training": {"epochs": 40, "warmup_epochs": 2, "learning_rate": 0.01},
+}
+SPECS = {
+    "classification": {"summary": "A label for each picture.", "value": JOB_SPEC},
+    "detection": {"summary": "Objects in boxes.", "value": DETECTION_SPEC},
+}
 COST = {
     "params": 413_194,
     "macs": 6_127_360,
     "peak_activation_bytes": 62_720,
     "peak_layer": "blocks.1.expand",
+}
+PROGRESS = {
+    "step": 63,
+    "total_steps": 216,
+    "epoch": 3,
+    "total_epochs": 12,
+    "loss": 0.9,
+    "score": 0.912,
+    "score_name": "accuracy",
+    "images_per_second": 2400.0,
+    "eta_seconds": 5.0,
 }
 SUMMARY: dict[str, Any] = {
     "id": JOB,
@@ -34,7 +58,7 @@ SUMMARY: dict[str, Any] = {
     "model": "mobilenet_v2",
     "dataset": "digits",
     "attempt": 1,
-    "progress": {"epoch": 3, "epochs": 12},
+    "progress": PROGRESS,
     "result": None,
     "created_at": CREATED,
     "started_at": STARTED,

@@ -12,7 +12,7 @@ from api import answers, pages, problems
 from api.auth import Reader, Submitter
 from api.body import JsonBody
 from api.context import Context, Shared
-from api.examples import JOB_SPEC
+from api.examples import SPECS
 from api.moments import Moment
 from api.schemas import (
     AttemptView,
@@ -43,7 +43,7 @@ SPEC_BODY: dict[str, Any] = {
         "content": {
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/JobSpec"},
-                "example": JOB_SPEC,
+                "examples": SPECS,
             }
         },
     }

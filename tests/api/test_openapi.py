@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api import openapi
-from api.examples import ANSWERS, JOB_SPEC
+from api.examples import ANSWERS, SPECS
 from netaug_core.spec import JobSpec
 
 DOCUMENT: dict[str, Any] = json.loads(Path("docs/openapi.json").read_text())
@@ -79,5 +79,6 @@ def test_an_example_is_as_its_schema_says(name: str, status: str) -> None:
     Draft202012Validator(schema).validate(media["example"])
 
 
-def test_the_example_of_a_spec_is_accepted() -> None:
-    assert JobSpec.model_validate(JOB_SPEC).name == "digits"
+@pytest.mark.parametrize("task", sorted(SPECS))
+def test_the_example_of_a_spec_is_accepted(task: str) -> None:
+    assert JobSpec.model_validate(SPECS[task]["value"]).task == task
