@@ -18,7 +18,8 @@ class Progress(Answer):
     epoch: int
     total_epochs: int
     loss: float | None = None
-    accuracy: float | None = None
+    score: float | None = None
+    score_name: str | None = None
     images_per_second: float | None = None
     eta_seconds: float | None = None
 

@@ -78,6 +78,10 @@ def make(  # noqa: PLR0913  # the options of a command
             "ImageFolder of the objects one by one, to pre-train a backbone on.",
         ),
     ] = Form.VOC,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="Below it fashion-mnist/ is looked for; may be repeated."),
+    ] = None,
 ) -> None:
     """Generate a detection dataset: garments or stamps over photos and textures.
 
@@ -89,9 +93,9 @@ def make(  # noqa: PLR0913  # the options of a command
             "install it: pip install 'netaug[trainer]'"
         )
     numbers = (f"--train={train}", f"--test={test}", f"--size={size}", f"--seed={seed}")
+    options = (*numbers, f"--format={form}", *(f"--data={root}" for root in data or ()))
     code = processes.exit_code(
-        ["netaug_core.data.scenes", *numbers, f"--format={form}", "--", kind, str(directory)],
-        processes.inherited(),
+        ["netaug_core.data.scenes", *options, "--", kind, str(directory)], processes.inherited()
     )
     if code == BadSpec.exit_code:
         raise typer.Exit(ExitCode.USAGE)

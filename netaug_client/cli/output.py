@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import typer
@@ -11,6 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from netaug_client.models import Artifact, JobDetails, JobSummary
+
+# What scores are called for people; a list shows the first that a job has.
+SCORE_TITLES = {
+    "accuracy": "accuracy",
+    "ap50": "AP50",
+    "ap50_voc07": "AP50 (VOC 2007)",
+    "ap": "AP",
+}
 
 
 def print_json(body: BaseModel | Sequence[BaseModel]) -> None:
@@ -43,12 +51,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_jobs(jobs: Sequence[JobSummary]) -> None:
     print_table(
-        ("ID", "NAME", "STATUS", "MODEL", "DATASET", "EPOCH", "TEST ACCURACY", "AGE"),
+        ("ID", "NAME", "STATUS", "MODEL", "DATASET", "EPOCH", "TEST SCORE", "AGE"),
         [
             (
                 *(job.id, job.name, job.status, job.model, job.dataset),
                 f"{job.progress.epoch}/{job.progress.total_epochs}" if job.progress else "",
-                accuracy(job),
+                next((f"{title} {value}" for title, value in test_scores(job)), ""),
                 age(job.created_at),
             )
             for job in jobs
@@ -62,17 +70,17 @@ def print_job(job: JobDetails) -> None:
         "id": job.id,
         "name": job.name,
         "status": job.status,
-        "model": f"{job.model}, {job.cost.params:,} params, {job.cost.macs:,} MACs, "
+        "model": f"{_network(job)}, {job.cost.params:,} params, {job.cost.macs:,} MACs, "
         f"{job.cost.peak_activation_bytes:,} bytes of activations (int8)",
         "dataset": job.dataset,
         "created": f"{age(job.created_at)} ago",
         "queue position": "" if job.queue_position is None else str(job.queue_position),
-        "test accuracy": accuracy(job),
+        **{f"test {title}": value for title, value in test_scores(job)},
         "failure": f"{job.failure.failure_class}: {job.failure.message}" if job.failure else "",
     }
     for name, fact in facts.items():
         if fact:
-            typer.echo(f"{name:16}{fact}")
+            typer.echo(f"{name:15} {fact}")
     for attempt in job.attempts:
         ending = attempt.outcome or "running"
         why = f" ({attempt.message})" if attempt.message else ""
@@ -81,16 +89,31 @@ def print_job(job: JobDetails) -> None:
 
 
 def print_files(job: JobDetails, files: Sequence[Artifact]) -> None:
-    """The job's id, its score, and every file with size and digest, the digests whole."""
+    """The job's id, its scores, and every file with size and digest, the digests whole."""
     typer.echo(f"job            {job.id}")
-    typer.echo(f"test accuracy  {accuracy(job)}")
+    for title, value in test_scores(job):
+        typer.echo(f"{f'test {title}':<14} {value}")
     for file in files:
         typer.echo(f"{file.name:<20}{file.size_bytes:>10} bytes  sha256 {file.sha256}")
 
 
-def accuracy(job: JobSummary) -> str:
-    value = (job.result or {}).get("test_accuracy")
-    return f"{100 * value:.2f} %" if isinstance(value, float | int) else ""
+def test_scores(job: JobSummary) -> Iterator[tuple[str, str]]:
+    """Title and percentage of each, the most usual of its task first; none before the end."""
+    result = job.result or {}
+    for name, title in SCORE_TITLES.items():
+        value = result.get(f"test_{name}")
+        if isinstance(value, float | int):
+            yield title, f"{100 * value:.2f} %"
+
+
+def score_title(name: str | None) -> str:
+    """What people call a score; a newer server may have others."""
+    return SCORE_TITLES.get(name or "", name or "score")
+
+
+def _network(job: JobDetails) -> str:
+    detection = job.spec.get("detection")
+    return job.model if detection is None else f"{detection['detector']} on {job.model}"
 
 
 def age(then: datetime) -> str:

@@ -10,12 +10,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from netaug_client.cli import interrupts
-from netaug_client.cli.output import duration, say
+from netaug_client.cli.output import SCORE_TITLES, duration, say, score_title
 from netaug_client.errors import WaitTimedOut
 from netaug_client.jobs import Job
 from netaug_client.models import Event, JobDetails
 
 POLL_S = 1.0
+EPOCH_METRICS = (
+    *("train_loss", "train_loss_augmented"),
+    *(f"validation_{name}" for name in SCORE_TITLES),
+)
 
 
 class View(Protocol):
@@ -42,7 +46,7 @@ class Lines:
 
 
 class Bar:
-    """For a terminal: epoch, loss, accuracy, time left."""
+    """For a terminal: epoch, loss, score, time left."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -59,8 +63,8 @@ class Bar:
             self._progress.update(self._task, description=details.status)
             return
         facts = [] if now.loss is None else [f"loss {now.loss:.3f}"]
-        if now.accuracy is not None:
-            facts.append(f"accuracy {100 * now.accuracy:.1f} %")
+        if now.score is not None:
+            facts.append(f"{score_title(now.score_name)} {100 * now.score:.1f} %")
         if now.eta_seconds is not None and not details.is_final:
             facts.append(f"ETA {duration(now.eta_seconds)}")
         self._progress.update(
@@ -79,9 +83,8 @@ def sentence(event: Event) -> str | None:
         why = f": {data['message']}" if data.get("message") else ""
         return f"{data['status']}{why}"
     if event.type == "metric":
-        shown = ("train_loss", "train_loss_augmented", "validation_accuracy")
         values = data["values"]
-        facts = ", ".join(f"{name} {values[name]:.4f}" for name in shown if name in values)
+        facts = ", ".join(f"{name} {values[name]:.4f}" for name in EPOCH_METRICS if name in values)
         return f"epoch {data['epoch']}: {facts}"
     if event.type == "wish":
         return f"asked to {data['wish']}"
