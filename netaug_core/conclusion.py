@@ -14,11 +14,11 @@ from netaug_core.export.exports import Exports
 from netaug_core.export.exports import of as exports_of
 from netaug_core.export.model_card import CardFacts
 from netaug_core.export.receipt import Receipt
-from netaug_core.tasks.task import Answers, Feed
 from netaug_core.training.preparation import Setting, Trained
 from netaug_core.training.reporting import Reporter
 from netaug_core.training.stages import CONTROL_PREFIX
 from netaug_core.training.state import EpochRow
+from netaug_core.training.task import Answers, Feed
 
 CPU = torch.device("cpu")
 

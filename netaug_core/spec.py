@@ -8,9 +8,8 @@ from typing import Literal
 from pydantic import Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
-from netaug_core import feasibility, presets
+from netaug_core import detector_feasibility, feasibility, presets
 from netaug_core.architectures import Architecture
-from netaug_core.detectors import feasibility as detectors
 from netaug_core.detectors.table import Detector
 from netaug_core.documents import load_document
 from netaug_core.sections.augment import AugmentSpec
@@ -84,7 +83,7 @@ class JobSpec(Section):
     @model_validator(mode="after")
     def _sections_are_the_tasks(self) -> "JobSpec":
         sections = {name: getattr(self, name) for name in ("model", "data", "augment", "training")}
-        detectors.check_task(
+        detector_feasibility.check_task(
             self.task, self.detection, {**sections, "distillation": self.distillation}
         )
         return self
@@ -96,8 +95,10 @@ class JobSpec(Section):
         feasibility.check(network, self.model.input_size, self.augment)
         feasibility.check_regularisers(network, self.model, self.augment)
         if self.detection is not None:
-            detector = detectors.on_backbone(self.detection, network)
-            detectors.check(detector, self.detection, self.model.input_size, self.augment)
+            detector = detector_feasibility.on_backbone(self.detection, network)
+            detector_feasibility.check(
+                detector, self.detection, self.model.input_size, self.augment
+            )
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,6 @@ import numpy as np
 from typing_extensions import TypeVar  # of typing, from Python 3.13: with defaults
 
 from netaug_core import datasets
-from netaug_core.data.detection.parts import DetectionPart
 from netaug_core.data.digits import read_digits
 from netaug_core.data.fashion_mnist import read_fashion_mnist
 from netaug_core.data.folder import read_folder
@@ -19,7 +18,7 @@ from netaug_core.datasets import DatasetInfo
 from netaug_core.errors import BadData
 from netaug_core.sections.data import DataSpec
 
-AnyPart = TypeVar("AnyPart", Part, DetectionPart, default=Part)
+AnyPart = TypeVar("AnyPart", default=Part)  # for another task: pictures with boxes
 
 
 @dataclass(frozen=True)

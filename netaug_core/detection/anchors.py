@@ -11,9 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from netaug_core.detectors.table import Detector
+from netaug_core.detectors.table import Detector, Shape
 
-Shape: TypeAlias = tuple[float, float]  # width, height in pixels of the network's input
 Shapes: TypeAlias = NDArray[np.float64]  # (n, 2)
 MOST_ROUNDS = 300  # it settles long before
 

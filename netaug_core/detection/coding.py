@@ -6,13 +6,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from netaug_core.detection.anchors import Shape
 from netaug_core.detection.assignment import Assignment, LossTerms
 from netaug_core.detection.boxes import Objects
 from netaug_core.detection.priors import Priors
 from netaug_core.detection.ssd import SsdCoding
 from netaug_core.detection.yolov3 import BoxLoss, Yolov3Coding
-from netaug_core.detectors.table import Detector
+from netaug_core.detectors.table import Detector, Shape
 
 
 class Coding(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from netaug_core.detection.anchors import Shape
+from netaug_core.detectors.table import Shape
 
 
 @dataclass(frozen=True)

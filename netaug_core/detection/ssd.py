@@ -15,12 +15,11 @@ from torch.nn import functional as F
 from torchvision.ops import box_convert, box_iou  # type: ignore[import-untyped]  # ships no types
 
 from netaug_core.detection import assignment, priors
-from netaug_core.detection.anchors import Shape
 from netaug_core.detection.assignment import Assignment, LossTerms
 from netaug_core.detection.boxes import Objects
 from netaug_core.detection.priors import Priors
 from netaug_core.detectors.ssdlite import ASPECT_RATIOS, SCALES
-from netaug_core.detectors.table import Detector
+from netaug_core.detectors.table import Detector, Shape
 
 LEAST_OVERLAP = 0.5  # of an anchor with its object, but for each object's best anchor
 NEGATIVES_PER_OBJECT = 3

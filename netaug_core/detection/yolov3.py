@@ -23,11 +23,11 @@ from torchvision.ops import (  # type: ignore[import-untyped]  # ships no types
 )
 
 from netaug_core.detection import assignment, priors
-from netaug_core.detection.anchors import Shape, by_level
+from netaug_core.detection.anchors import by_level
 from netaug_core.detection.assignment import Assignment, LossTerms
 from netaug_core.detection.boxes import Objects
 from netaug_core.detection.priors import Priors
-from netaug_core.detectors.table import Detector
+from netaug_core.detectors.table import Detector, Shape
 
 BoxLoss: TypeAlias = Literal["squared", "giou", "ciou"]
 IOU_LOSSES = {"giou": generalized_box_iou_loss, "ciou": complete_box_iou_loss}

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from netaug_core.architectures import Architecture
 from netaug_core.vocabulary import Convolution
 
 Kind = Literal["yolov3", "ssdlite"]
+Shape: TypeAlias = tuple[float, float]  # of an anchor: width, height in pixels of the input
 
 
 @dataclass(frozen=True, kw_only=True)

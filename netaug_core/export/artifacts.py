@@ -22,8 +22,8 @@ from netaug_core.export.names import (
 )
 from netaug_core.export.verify import VerifyReport
 from netaug_core.spec import JobSpec
-from netaug_core.tasks.task import Answers, Feed
 from netaug_core.training.state import EpochRow
+from netaug_core.training.task import Answers, Feed
 
 REFERENCE_FILE = ".reference.safetensors"
 SPEC_FILE = ".verify-spec.json"

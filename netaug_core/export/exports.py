@@ -8,8 +8,8 @@ from netaug_core.export.detection import DetectionExports
 from netaug_core.export.receipt import Receipt
 from netaug_core.tasks.classification import Classification
 from netaug_core.tasks.detection import Detection
-from netaug_core.tasks.task import Answers, Task
 from netaug_core.training.state import Best, RunState
+from netaug_core.training.task import Answers, Task
 
 
 class Exports(Protocol):

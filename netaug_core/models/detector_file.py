@@ -6,8 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 
-from netaug_core.detection.anchors import Shape
-from netaug_core.detectors.table import Detector, Level
+from netaug_core.detectors.table import Detector, Level, Shape
 from netaug_core.errors import ExportMismatch
 from netaug_core.models import tensors_file
 from netaug_core.models.detector import DetectionNetwork, build

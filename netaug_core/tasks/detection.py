@@ -18,13 +18,12 @@ from netaug_core.data.detection.photometric import OFF, Strengths
 from netaug_core.data.detection.transforms import DetectionTransform, Variation
 from netaug_core.data.order import Rank
 from netaug_core.detection import anchors, scores
-from netaug_core.detection.anchors import Shape
 from netaug_core.detection.coding import Coding, coding
 from netaug_core.detection.objective import DetectionObjective
 from netaug_core.detection.scores import DetectionScores
 from netaug_core.detection.shapes import object_shapes
 from netaug_core.detection.suppression import Limits
-from netaug_core.detectors.table import Detector
+from netaug_core.detectors.table import Detector, Shape
 from netaug_core.errors import BadData
 from netaug_core.models.detector import DetectionNetwork, build
 from netaug_core.sections.detection import YOLOV3_ANCHORS, DetectionSpec

@@ -6,7 +6,7 @@ from pathlib import Path
 from netaug_core.spec import JobSpec
 from netaug_core.tasks.classification import Classification
 from netaug_core.tasks.detection import Detection
-from netaug_core.tasks.task import Task
+from netaug_core.training.task import Task
 
 
 def open_task(spec: JobSpec, roots: Sequence[Path], *, image_cache_bytes: int = 0) -> Task:

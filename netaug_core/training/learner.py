@@ -17,7 +17,6 @@ from netaug_core.models.network import Network
 from netaug_core.models.shared_norm import share_statistics
 from netaug_core.sections.augment import AugmentSpec
 from netaug_core.spec import JobSpec
-from netaug_core.tasks.task import Objective, Prepared, Table, Targets
 from netaug_core.training import optim, projection
 from netaug_core.training.averaging import WeightAverage
 from netaug_core.training.devices import ONE, Group
@@ -26,6 +25,7 @@ from netaug_core.training.draws import StepDraws, draw
 from netaug_core.training.precision import Precision
 from netaug_core.training.regularisers import Regularisers
 from netaug_core.training.replica import Replica
+from netaug_core.training.task import Objective, Prepared, Table, Targets
 
 TinyNet: TypeAlias = Network | DetectionNetwork
 AnySupernet: TypeAlias = Supernet[Any, Any]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from netaug_core.spec import JobSpec
-from netaug_core.tasks.task import Feed, Task
 from netaug_core.training.learner import Learner
 from netaug_core.training.state import Best, RunState
+from netaug_core.training.task import Feed, Task
 from netaug_core.training.trainer import Outside, Trainer
 from netaug_core.weights import Inputs
 

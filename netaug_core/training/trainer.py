@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from netaug_core.errors import NonFiniteLoss
 from netaug_core.events import Metrics, Progress
 from netaug_core.spec import JobSpec
-from netaug_core.tasks.task import Feed, Scores, Task
 from netaug_core.training.calibration import calibrate
 from netaug_core.training.control import Control, LeaveRequested, Wish
 from netaug_core.training.devices import ONE, Group, in_rounds
@@ -16,6 +15,7 @@ from netaug_core.training.optim import learning_rate, set_learning_rate
 from netaug_core.training.reporting import Reporter
 from netaug_core.training.snapshots import Snapshots
 from netaug_core.training.state import Best, EpochRow, RunState
+from netaug_core.training.task import Feed, Scores, Task
 from netaug_core.training.turn import Turn
 
 PROGRESS_SECONDS = 0.5
