@@ -9,7 +9,7 @@ TEST_PROCESSES ?= logical
 
 .PHONY: help
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 24
 
 # One environment for all: what runs the platform, and the tools that check it.
 .venv/installed: requirements/dev.txt pyproject.toml
@@ -67,6 +67,29 @@ bench: .venv/installed ## Measure; results go to bench/results/
 study-small: .venv/installed ## Compare NetAug with plain training on Fashion-MNIST, minutes
 	$(BIN)/netaug up --state build/study --port 0 -- \
 	  $(BIN)/netaug study run bench/fashion_mnist_study_small.yaml --out build/study-small
+
+build/scenes/fashion-scenes-small/scenes.json: | .venv/installed
+	rm -rf $(@D)
+	$(BIN)/netaug datasets make fashion-scenes $(@D) --train 240 --test 80 --size 96
+
+.PHONY: study-detection-small
+study-detection-small: build/scenes/fashion-scenes-small/scenes.json ## The same for detectors of two input sizes, minutes
+	$(BIN)/netaug up --state build/study-detection --port 0 --data build/scenes -- \
+	  $(BIN)/netaug study run bench/fashion_scenes_study_small.yaml --out build/study-detection-small
+
+build/scenes/fashion-scenes/scenes.json: | .venv/installed
+	rm -rf $(@D)
+	$(BIN)/netaug datasets make fashion-scenes $(@D)
+
+# Pictures of another seed: a backbone learns from none that its detector is trained on.
+build/scenes/fashion-crops/scenes.json: | .venv/installed
+	rm -rf $(@D)
+	$(BIN)/netaug datasets make fashion-scenes $(@D) --format crops --train 4000 --test 500 --seed 1
+
+.PHONY: study-detection
+study-detection: build/scenes/fashion-scenes/scenes.json build/scenes/fashion-crops/scenes.json ## For a GPU: NetAug in detectors, backbones or both
+	$(BIN)/netaug up --state build/study-detection --port 0 --data build/scenes -- \
+	  $(BIN)/netaug study run bench/fashion_scenes_study.yaml --out bench/results/fashion_scenes_study
 
 .PHONY: clean
 clean: ## Remove what the targets made, .venv included
