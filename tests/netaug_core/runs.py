@@ -92,7 +92,7 @@ class Resumed:
         best, again = self.whole.state.best, self.resumed.state.best
         assert best is not None
         assert again is not None
-        assert again.accuracy == best.accuracy
+        assert again.score == best.score
         for name, tensor in self.whole.learner.net.state_dict().items():
             assert torch.equal(self.resumed.learner.net.state_dict()[name], tensor), name
 

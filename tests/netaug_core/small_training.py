@@ -91,7 +91,12 @@ EVERYTHING: dict[str, Any] = {
 
 def document(*changes: dict[str, Any]) -> dict[str, Any]:
     """The small training with changes, each laid over what is there."""
-    found = copy.deepcopy(DOCUMENT)
+    return changed(DOCUMENT, *changes)
+
+
+def changed(document: dict[str, Any], *changes: dict[str, Any]) -> dict[str, Any]:
+    """A copy with changes, each laid over what is there."""
+    found = copy.deepcopy(document)
     for change in changes:
         _lay_over(found, change)
     return found

@@ -186,6 +186,6 @@ def test_calibration_serves_a_detector() -> None:
     pictures = images(4).double()
     expected = network.train()(pictures).detach()
 
-    calibrate(network, [(pictures, torch.zeros(4))], lambda: None)
+    calibrate(network, [pictures], lambda: None)
 
     assert torch.allclose(network(pictures), expected, atol=1e-9)

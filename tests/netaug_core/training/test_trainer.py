@@ -28,7 +28,7 @@ def test_a_plain_run_has_no_augmented_loss(tmp_path: Path) -> None:
     ends = [e for e in events(trainer) if isinstance(e, Metrics) and e.epoch_end]
     assert len(ends) == 2
     assert all("train_loss_augmented" not in e.values for e in ends)
-    assert best.accuracy == max(e.values["validation_accuracy"] for e in ends)
+    assert best.score == max(e.values["validation_accuracy"] for e in ends)
 
 
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
