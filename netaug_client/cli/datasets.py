@@ -70,6 +70,10 @@ def make(  # noqa: PLR0913  # the options of a command
     test: Annotated[int, typer.Option(help="Test pictures.")] = 500,
     size: Annotated[int, typer.Option(help="Side of a picture, in pixels.")] = 256,
     seed: Annotated[int, typer.Option(help="The same seed, the same set.")] = 0,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Only this class; may be repeated. Left out: all."),
+    ] = None,
     form: Annotated[
         Form,
         typer.Option(
@@ -93,7 +97,11 @@ def make(  # noqa: PLR0913  # the options of a command
             "install it: pip install 'netaug[trainer]'"
         )
     numbers = (f"--train={train}", f"--test={test}", f"--size={size}", f"--seed={seed}")
-    options = (*numbers, f"--format={form}", *(f"--data={root}" for root in data or ()))
+    several = (
+        *(f"--data={root}" for root in data or ()),
+        *(f"--class={name}" for name in classes or ()),
+    )
+    options = (*numbers, f"--format={form}", *several)
     code = processes.exit_code(
         ["netaug_core.data.scenes", *options, "--", kind, str(directory)], processes.inherited()
     )

@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         num_train=options.train,
         num_test=options.test,
         size=options.size,
+        classes=tuple(options.classes),
         data_roots=tuple(options.data),
     )
     forms: tuple[Written, ...] = ("voc", "coco") if options.format == "both" else (options.format,)
@@ -67,6 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--train", type=int, default=plan.num_train, metavar="N", help="training pictures")
     add("--test", type=int, default=plan.num_test, metavar="N", help="test pictures")
     add("--size", type=int, default=plan.size, metavar="S", help="side of a picture, in pixels")
+    add(
+        "--class",
+        dest="classes",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this class; may be repeated (default: all)",
+    )
     add("--seed", type=int, default=plan.seed, metavar="N")
     add(
         "--format",

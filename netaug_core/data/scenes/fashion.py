@@ -51,8 +51,14 @@ def _between(lit: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
     return np.asarray(before & after)
 
 
-def read_garments(roots: Sequence[Path]) -> tuple[FashionCutouts, FashionCutouts]:
+def read_garments(
+    roots: Sequence[Path], names: Sequence[str] = NAMES
+) -> tuple[FashionCutouts, FashionCutouts]:
     """Those of the training pictures and those of the test pictures.
+
+    Args:
+        roots: folders below which Fashion-MNIST is looked for.
+        names: of the classes, some of NAMES; labels are places in it.
 
     Raises:
         BadData: Fashion-MNIST is not on this machine, or damaged.
@@ -60,9 +66,13 @@ def read_garments(roots: Sequence[Path]) -> tuple[FashionCutouts, FashionCutouts
     location = datasets.find("fashion-mnist", roots).location
     assert location is not None  # noqa: S101  # for mypy: it has files
     raw = read_fashion_mnist(location)
-    return _cutouts(raw.train), _cutouts(raw.test)
+    return _cutouts(raw.train, names), _cutouts(raw.test, names)
 
 
-def _cutouts(part: Part) -> FashionCutouts:
-    images = part.source.load(part.indices, SIDE)[:, 0].numpy()
-    return FashionCutouts(images, part.labels)
+def _cutouts(part: Part, names: Sequence[str]) -> FashionCutouts:
+    chosen = np.array([NAMES.index(name) for name in names])
+    of_these = part.take(np.flatnonzero(np.isin(part.labels, chosen)))
+    places = np.full(len(NAMES), -1)
+    places[chosen] = np.arange(len(chosen))
+    images = part.source.load(of_these.indices, SIDE)[:, 0].numpy()
+    return FashionCutouts(images, places[of_these.labels])

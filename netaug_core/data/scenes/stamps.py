@@ -4,6 +4,7 @@ Each is a drawing or a photo with transparency; its folder tells its class.
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,14 +48,17 @@ class StampCutouts:
         return _read(path, label)
 
 
-def read_stamps(directory: Path = DIRECTORY) -> tuple[StampCutouts, StampCutouts]:
+def read_stamps(
+    directory: Path = DIRECTORY, names: Sequence[str] = NAMES
+) -> tuple[StampCutouts, StampCutouts]:
     """Those to train on and those to test on.
 
     Raises:
         BadData: the package is not installed, or not as it was.
     """
     train, test = [], []
-    for name, folder in FOLDERS.items():
+    for name in names:
+        folder = FOLDERS[name]
         paths = _stamps(directory / folder)
         num_test = round(TEST_SHARE * len(paths))
         if not 1 <= num_test < len(paths):

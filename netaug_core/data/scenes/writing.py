@@ -33,6 +33,10 @@ QUALITY, SUBSAMPLING = 95, "444"  # of the JPEG files: an edge keeps its colour
 LEAST_SIDE, MOST_SIDE = 32, 1024
 MOST_PICTURES = 1_000_000
 ABOUT_FILE = "scenes.json"
+NAMES: dict[Kind, tuple[str, ...]] = {
+    "fashion-scenes": fashion.NAMES,
+    "stamps-scenes": stamps.NAMES,
+}
 LICENCES: dict[Kind, str] = {
     "fashion-scenes": "MIT (Fashion-MNIST); CC BY 2.0 (photos by way of scikit-learn)",
     "stamps-scenes": "GPL-2 (Tux Paint stamps); CC BY 2.0 (photos by way of scikit-learn)",
@@ -45,6 +49,7 @@ class ScenesPlan:
 
     Attributes:
         size: side of the pictures in pixels.
+        classes: the only ones, by name; none given: all.
         stamps: where Tux Paint's stamps are.
         data_roots: where Fashion-MNIST is looked for, besides the place of its Debian package.
     """
@@ -54,6 +59,7 @@ class ScenesPlan:
     num_train: int = 2_000
     num_test: int = 500
     size: int = 256
+    classes: Sequence[str] = ()
     stamps: Path = stamps.DIRECTORY
     data_roots: Sequence[Path] = ()
 
@@ -67,6 +73,17 @@ class ScenesPlan:
         ):
             if not least <= value <= most:
                 raise BadSpec(f"{name} must be from {least} to {most}; got {value}")
+        known = NAMES[self.kind]
+        for name in self.classes:
+            if name not in known:
+                raise BadSpec(f"class: {self.kind} has no {name!r}; it has {', '.join(known)}")
+        if len(set(self.classes)) < len(self.classes):
+            raise BadSpec("class: name each once")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes, in the order in which they are numbered."""
+        return tuple(n for n in NAMES[self.kind] if not self.classes or n in self.classes)
 
 
 @dataclass(frozen=True)
@@ -161,8 +178,8 @@ def _make_empty(folder: Path) -> None:
 
 def _cutouts(plan: ScenesPlan) -> tuple[tuple[str, ...], tuple[Cutouts, Cutouts]]:
     if plan.kind == "fashion-scenes":
-        return fashion.NAMES, fashion.read_garments(plan.data_roots)
-    return stamps.NAMES, stamps.read_stamps(plan.stamps)
+        return plan.names, fashion.read_garments(plan.data_roots, plan.names)
+    return plan.names, stamps.read_stamps(plan.stamps, plan.names)
 
 
 def _read_back(plan: ScenesPlan, folder: Path, form: Written) -> WrittenScenes:
