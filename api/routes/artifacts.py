@@ -20,6 +20,8 @@ from jobs.states import JobStatus
 router = APIRouter(prefix="/jobs", tags=["artifacts"])
 
 OCTETS = "application/octet-stream"
+PICTURE = "image/png"
+CONTENT: dict[str, dict[str, str]] = {OCTETS: {}, PICTURE: {}}
 
 
 @router.get(
@@ -44,8 +46,8 @@ def list_artifacts(
     operation_id="download_artifact",
     response_class=Response,
     responses={
-        200: {"content": {OCTETS: {}}, "description": "The file."},
-        206: {"content": {OCTETS: {}}, "description": "The bytes asked for."},
+        200: {"content": CONTENT, "description": "The file."},
+        206: {"content": CONTENT, "description": "The bytes asked for."},
         304: {"description": "You have it already."},
         307: {"description": "The file is at this address for five minutes."},
         **answers.errors(
@@ -98,7 +100,9 @@ def _stream(context: Context, artifact: Artifact, part: tuple[int, int] | None) 
     # Before the first byte is sent, a missing object is an error answer and no broken download.
     context.storage.size(artifact.storage_key)
     blocks = context.storage.read(artifact.storage_key, start=start, end=end)
-    return StreamingResponse(blocks, 200 if part is None else 206, headers, OCTETS)
+    # Pages show pictures; what else a trainer says of its files is not repeated to a browser.
+    media_type = PICTURE if artifact.media_type == PICTURE else OCTETS
+    return StreamingResponse(blocks, 200 if part is None else 206, headers, media_type)
 
 
 def _base64(hexadecimal: str) -> str:
