@@ -129,7 +129,7 @@ def _train_in_parts(
     for step, batch in zip(range(num_steps), batches, strict=False):
         before, ends, losses = weights_of(learner.net), [], []
         learner.optimizer.zero_grad()
-        images, labels = images_of(batch).chunk(num_parts), batch.labels.chunk(num_parts)
+        images, labels = images_of(batch).chunk(num_parts), batch.targets.labels.chunk(num_parts)
         for own_images, own_labels in zip(images, labels, strict=True):
             learner.net.load_state_dict(before, strict=False)
             passes = [False] if learner.supernet is None else [False, True]

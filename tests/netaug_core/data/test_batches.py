@@ -41,9 +41,9 @@ def images_of(batches: Iterable[TrainingBatch]) -> list[torch.Tensor]:
 def test_an_epoch_has_complete_batches_only(dataset: Dataset) -> None:
     batches = list(make_feed(dataset).training(dataset.train, 0, 10, 0))
 
-    assert [len(batch.labels) for batch in batches] == [10, 10, 10]  # of 32 images
+    assert [len(batch.targets.labels) for batch in batches] == [10, 10, 10]  # of 32 images
     assert batches[0].images.shape == (10, 3, 28, 28)
-    assert batches[0].partner_labels is None
+    assert batches[0].targets.partner_labels is None
 
 
 def test_an_epoch_taken_up_in_the_middle_goes_on_as_if_it_had_not_stopped(
@@ -57,7 +57,7 @@ def test_an_epoch_taken_up_in_the_middle_goes_on_as_if_it_had_not_stopped(
     assert len(rest) == 2
     for batch, again in zip(whole[1:], rest, strict=True):
         assert torch.equal(batch.images, again.images)
-        assert torch.equal(batch.labels, again.labels)
+        assert torch.equal(batch.targets.labels, again.targets.labels)
 
 
 def test_loading_draws_nothing_from_the_global_generator(dataset: Dataset) -> None:
@@ -99,8 +99,8 @@ def test_calibration_takes_the_same_subset_each_time(dataset: Dataset) -> None:
 
     first, second = (list(feed.calibration(dataset.train, 12)) for _ in range(2))
 
-    assert sum(len(labels) for _, labels in first) == 12
-    assert torch.equal(first[0][0], second[0][0])
+    assert sum(map(len, first)) == 12
+    assert torch.equal(first[0], second[0])
 
 
 @pytest.mark.parametrize("mixing", [{"mixup": 0.5}, {"cutmix": 1.0}], ids=str)
@@ -115,11 +115,12 @@ def test_two_ranks_see_what_one_process_sees_mixed_or_not(
     ]
 
     for batch, first, second in zip(alone, *ranks, strict=True):
-        assert batch.share == first.share == second.share
         assert torch.equal(torch.cat([first.images, second.images]), batch.images)
-        assert torch.equal(torch.cat([first.labels, second.labels]), batch.labels)
-        assert batch.partner_labels is not None
-        assert torch.equal(batch.partner_labels, batch.labels.roll(-1))
+        whole, one, other = batch.targets, first.targets, second.targets
+        assert whole.share == one.share == other.share
+        assert torch.equal(torch.cat([one.labels, other.labels]), whole.labels)
+        assert whole.partner_labels is not None
+        assert torch.equal(whole.partner_labels, whole.labels.roll(-1))
 
 
 def test_mixed_batches_resume_as_if_they_had_not_stopped(dataset: Dataset) -> None:
@@ -129,14 +130,14 @@ def test_mixed_batches_resume_as_if_they_had_not_stopped(dataset: Dataset) -> No
     rest = list(feed.training(dataset.train, 1, 10, 2))
 
     assert torch.equal(rest[0].images, whole[2].images)
-    assert rest[0].share == whole[2].share
+    assert rest[0].targets.share == whole[2].targets.share
 
 
 def test_calibration_is_never_mixed(dataset: Dataset) -> None:
     mixed = next(iter(make_feed(dataset, mixup=1.0).calibration(dataset.train, 12)))
     plain = next(iter(make_feed(dataset).calibration(dataset.train, 12)))
 
-    assert torch.equal(mixed[0], plain[0])
+    assert torch.equal(mixed, plain)
 
 
 def test_a_second_epoch_decodes_nothing(data_root: Path, tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ def network() -> Network:
     return build(ARCHITECTURE, torch.Generator().manual_seed(0))
 
 
-def batches() -> list[tuple[Tensor, Tensor]]:
+def batches() -> list[Tensor]:
     """Of unequal sizes: the means are weighted by them."""
     generator = torch.Generator().manual_seed(1)
-    return [(torch.randn(n, 1, 32, 32, generator=generator), torch.zeros(n)) for n in (6, 3)]
+    return [torch.randn(n, 1, 32, 32, generator=generator) for n in (6, 3)]
 
 
 def nothing() -> None:
@@ -27,7 +27,7 @@ def nothing() -> None:
 
 def test_the_stem_gets_the_weighted_mean_and_biased_variance_of_its_batches() -> None:
     net = network()
-    outputs = [net.stem.conv(images).double() for images, _ in batches()]
+    outputs = [net.stem.conv(images).double() for images in batches()]
     mean = sum(len(o) * o.mean((0, 2, 3)) for o in outputs) / 9
     variance = sum(len(o) * o.var((0, 2, 3), correction=0) for o in outputs) / 9
 
@@ -39,10 +39,10 @@ def test_the_stem_gets_the_weighted_mean_and_biased_variance_of_its_batches() ->
 
 def test_on_one_batch_eval_mode_computes_what_train_mode_does() -> None:
     net = network().double()  # small variances would magnify float32's rounding
-    images = batches()[0][0].double()
+    images = batches()[0].double()
     expected = net.train()(images).detach()
 
-    calibrate(net, [(images, torch.zeros(6))], nothing)
+    calibrate(net, [images], nothing)
 
     assert not net.training
     assert torch.allclose(net(images), expected, atol=1e-9)

@@ -35,7 +35,7 @@ def test_the_weight_moves_from_the_labels_to_the_teacher() -> None:
     teacher = torch.tensor([[1.0, 1.0, 0.0], [3.0, 0.0, 0.0]])
     objective = Objective(0.0, spec, lambda images: teacher)
 
-    targets = objective.ask_teacher(torch.zeros(2, 1, 4, 4), Targets(LABELS))
+    targets = objective.prepare(torch.zeros(2, 1, 4, 4), Targets(LABELS))
 
     expected = distillation_loss(LOGITS, teacher, 2.0)
     torch.testing.assert_close(objective(LOGITS, targets), expected)

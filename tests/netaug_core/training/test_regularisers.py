@@ -191,8 +191,7 @@ def test_calibration_is_not_disturbed() -> None:
         learner = make_learner(model, PLAIN)
         learner.regularisers.set_epoch(1)
         network = network_of(learner)
-        batches = [(IMAGES, TARGETS.labels)] * 2
-        calibrate(network, batches, lambda: None)  # type: ignore[arg-type]  # a batch is such a pair
+        calibrate(network, [IMAGES] * 2, lambda: None)
         statistics.append(torch.cat([b.flatten() for b in network.buffers()]))
 
     assert torch.equal(*statistics)

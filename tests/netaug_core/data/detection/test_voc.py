@@ -22,6 +22,14 @@ def corners(left: object, top: object, right: object, bottom: object) -> str:
     return f"<xmax>{right}</xmax><xmin>{left}</xmin><ymax>{bottom}</ymax><ymin>{top}</ymin>"
 
 
+def write_own(
+    root: Path, lists: dict[str, list[str]], objects: str = "", size: tuple[int, int] = (60, 40)
+) -> None:
+    """A folder of VOC's layout that is none of VOC's years: it says its classes."""
+    write_year(root, lists, objects, size)
+    (root / "classes.txt").write_text("cat\ndog\n")
+
+
 def write_year(
     year: Path, lists: dict[str, list[str]], objects: str = "", size: tuple[int, int] = (60, 40)
 ) -> None:
@@ -68,8 +76,8 @@ def test_corners_become_continuous_and_difficult_is_kept(tmp_path: Path) -> None
     assert annotation.areas.tolist() == [2400, 105]
 
 
-def test_a_folder_of_ones_own_has_the_classes_of_its_training_list(tmp_path: Path) -> None:
-    write_year(tmp_path, {"train": ["a"], "val": ["b"]}, DOG + HARD_CAT)
+def test_a_folder_of_ones_own_has_the_classes_of_its_file(tmp_path: Path) -> None:
+    write_own(tmp_path, {"train": ["a"], "val": ["b"]}, DOG + HARD_CAT)
 
     read = read_voc(tmp_path)
 
@@ -85,7 +93,7 @@ def test_a_picture_without_objects_is_fine(tmp_path: Path) -> None:
 
 def test_what_overhangs_by_a_pixel_is_clipped(tmp_path: Path) -> None:
     overhanging = OBJECT.format(name="dog", more="", box=corners(0, 1, 61, 40))
-    write_year(tmp_path, {"train": ["a"], "val": ["b"]}, overhanging)
+    write_own(tmp_path, {"train": ["a"], "val": ["b"]}, overhanging)
 
     assert read_voc(tmp_path).train.annotations[0].boxes.tolist() == [[0, 0, 60, 40]]
 
@@ -105,8 +113,8 @@ def test_what_overhangs_by_a_pixel_is_clipped(tmp_path: Path) -> None:
     ids=["outside", "left", "inverted", "empty", "nan", "infinite", "a word", "missing"],
 )
 def test_a_bad_box_is_named(tmp_path: Path, box: str, sentence: str) -> None:
-    write_year(tmp_path, {"train": ["a"]}, DOG)
-    write_year(tmp_path, {"val": ["b"]}, OBJECT.format(name="dog", more="", box=box))
+    write_own(tmp_path, {"train": ["a"]}, DOG)
+    write_own(tmp_path, {"val": ["b"]}, OBJECT.format(name="dog", more="", box=box))
 
     with pytest.raises(BadData, match=rf"(?s)b\.xml: .*{sentence}"):
         read_voc(tmp_path)
@@ -233,8 +241,8 @@ def test_a_bad_file_is_named(tmp_path: Path, spoil: Callable[[Path], None], sent
 
 def test_many_faults_are_counted_and_the_first_are_told(tmp_path: Path) -> None:
     empty = OBJECT.format(name="dog", more="", box=corners(9, 9, 8, 20))
-    write_year(tmp_path, {"train": ["a"]}, DOG)
-    write_year(tmp_path, {"val": [f"b{number}" for number in range(9)]}, empty)
+    write_own(tmp_path, {"train": ["a"]}, DOG)
+    write_own(tmp_path, {"val": [f"b{number}" for number in range(9)]}, empty)
 
     with pytest.raises(BadData) as caught:
         read_voc(tmp_path)
@@ -244,7 +252,7 @@ def test_many_faults_are_counted_and_the_first_are_told(tmp_path: Path) -> None:
 
 
 def test_a_turned_picture_has_the_size_it_is_seen_in(tmp_path: Path) -> None:
-    write_year(tmp_path, {"train": ["a"], "val": ["b"]}, DOG)
+    write_own(tmp_path, {"train": ["a"], "val": ["b"]}, DOG)
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.fromarray(np.zeros((60, 40, 3), np.uint8)).save(
@@ -255,7 +263,7 @@ def test_a_turned_picture_has_the_size_it_is_seen_in(tmp_path: Path) -> None:
 
 
 def test_without_any_object_there_is_nothing_to_learn(tmp_path: Path) -> None:
-    write_year(tmp_path, {"train": ["a"], "val": ["b"]})
+    write_own(tmp_path, {"train": ["a"], "val": ["b"]})
 
     with pytest.raises(BadData, match="no picture of the training part has an object"):
         read_voc(tmp_path)
@@ -276,7 +284,7 @@ def test_a_linked_devkit_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_suffix_may_be_in_capitals(tmp_path: Path) -> None:
-    write_year(tmp_path, {"train": ["a"], "val": ["b"]}, DOG)
+    write_own(tmp_path, {"train": ["a"], "val": ["b"]}, DOG)
     (tmp_path / "JPEGImages/b.jpg").rename(tmp_path / "JPEGImages/b.JPG")
 
     assert read_voc(tmp_path).test.paths[0].name == "b.JPG"
