@@ -93,6 +93,9 @@ def print_files(job: JobDetails, files: Sequence[Artifact]) -> None:
     typer.echo(f"job            {job.id}")
     for title, value in test_scores(job):
         typer.echo(f"{f'test {title}':<14} {value}")
+    for title, value in receipt(job):
+        typer.echo(f"{title:<14} {value}")
+    typer.echo(f"{'MACs':<14} {job.cost.macs:,}")
     for file in files:
         typer.echo(f"{file.name:<20}{file.size_bytes:>10} bytes  sha256 {file.sha256}")
 
@@ -104,6 +107,18 @@ def test_scores(job: JobSummary) -> Iterator[tuple[str, str]]:
         value = result.get(f"test_{name}")
         if isinstance(value, float | int):
             yield title, f"{100 * value:.2f} %"
+
+
+def receipt(job: JobSummary) -> Iterator[tuple[str, str]]:
+    """What the plain control reached, and the gain over it; nothing without a control."""
+    result = job.result or {}
+    for name, title in SCORE_TITLES.items():
+        value = result.get(f"control_test_{name}")
+        if isinstance(value, float | int):
+            yield f"plain {title}", f"{100 * value:.2f} %"
+    gain, low, high = (result.get(name) for name in ("gain", "gain_low", "gain_high"))
+    if all(isinstance(value, float | int) for value in (gain, low, high)):
+        yield "gain", f"{gain:+.2f} points (95 % interval {low:+.2f} to {high:+.2f})"
 
 
 def score_title(name: str | None) -> str:
