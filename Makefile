@@ -27,6 +27,17 @@ demo: .venv/installed ## Train a tiny model on real digits, download and verify 
 	$(BIN)/netaug up --state build/demo --port 0 -- \
 	  $(BIN)/netaug jobs submit -f examples/digits.yaml --wait --download demo-output
 
+# Three kinds of garments: few enough to be told apart after minutes.
+build/scenes/garments/scenes.json: | .venv/installed
+	rm -rf $(@D)
+	$(BIN)/netaug datasets make fashion-scenes $(@D) --train 6000 --test 400 --size 96 \
+	  --class trouser --class bag --class "ankle boot"
+
+.PHONY: demo-detection
+demo-detection: build/scenes/garments/scenes.json ## Train a tiny detector with NetAug and without, on generated pictures
+	$(BIN)/netaug up --state build/demo-detection --data build/scenes --port 0 -- \
+	  $(BIN)/netaug jobs submit -f examples/detection-demo.yaml --wait --download demo-detection-output
+
 .PHONY: test
 test: export OMP_NUM_THREADS ?= 1
 test: .venv/installed ## Run all tests against real Postgres and Redis
@@ -68,12 +79,8 @@ study-small: .venv/installed ## Compare NetAug with plain training on Fashion-MN
 	$(BIN)/netaug up --state build/study --port 0 -- \
 	  $(BIN)/netaug study run bench/fashion_mnist_study_small.yaml --out build/study-small
 
-build/scenes/fashion-scenes-small/scenes.json: | .venv/installed
-	rm -rf $(@D)
-	$(BIN)/netaug datasets make fashion-scenes $(@D) --train 240 --test 80 --size 96
-
 .PHONY: study-detection-small
-study-detection-small: build/scenes/fashion-scenes-small/scenes.json ## The same for detectors of two input sizes, minutes
+study-detection-small: build/scenes/garments/scenes.json ## The same for detectors of two input sizes, half an hour
 	$(BIN)/netaug up --state build/study-detection --port 0 --data build/scenes -- \
 	  $(BIN)/netaug study run bench/fashion_scenes_study_small.yaml --out build/study-detection-small
 
@@ -93,4 +100,4 @@ study-detection: build/scenes/fashion-scenes/scenes.json build/scenes/fashion-cr
 
 .PHONY: clean
 clean: ## Remove what the targets made, .venv included
-	rm -rf .venv build demo-output .coverage .coverage.* htmlcov
+	rm -rf .venv build demo-output demo-detection-output .coverage .coverage.* htmlcov
