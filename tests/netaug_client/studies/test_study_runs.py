@@ -1,16 +1,23 @@
 """Studies through the command line, as real jobs on real digits."""
 
 import csv
+import itertools
 import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from netaug_client.client import Client
-from netaug_client.studies import files
+from netaug_client.studies import files, results
+from netaug_core.data.detection.parts import DetectionPart
+from netaug_core.data.detection.voc_writer import write_voc
+from netaug_core.study_metric import OF_DETECTION
 from tests.netaug_client.conftest import NETAUG, Run, Up, clean_environment
 from tests.netaug_client.studies import grids
+from tests.netaug_core import detection_sets
 
 TINY = {
     "models": grids.DOCUMENT["models"],
@@ -72,6 +79,83 @@ def test_a_study_killed_in_the_middle_goes_on_and_makes_no_job_twice(
     assert {path.name for path in out.iterdir()} == names
 
 
+SCENES = {
+    **grids.SCENES,
+    "job": {
+        **grids.SCENES["job"],
+        "detection": {"anchors": [[side, side] for side in range(4, 22, 2)], "crop": False},
+        "data": {"dataset": "scenes", "batch_size": 8, "validation_fraction": 0.25},
+        "training": {"epochs": 15, "learning_rate": 0.01},
+    },
+    "models": {
+        f"in{size}": {"model": {"name": "mobilenet_v2", "width": 0.1, "input_size": size}}
+        for size in (64, 96)
+    },
+    "methods": {"plain": {}, "pretrained": {"pretrained": {"weights": "@backbone-{seed}"}}},
+    "teachers": {
+        "backbone-0": {
+            "task": "classification",
+            "detection": None,
+            "model": {"name": "mobilenet_v2", "width": 0.1, "input_size": 32},
+            "data": {"dataset": "crops", "batch_size": 4},
+        }
+    },
+    "seeds": [0],
+}
+
+
+def write_scenes(folder: Path) -> None:
+    """VOC's layout, with enough noise for statistics of a batch that fit the weights."""
+    parts = {}
+    for name, times in (("trainval", 6), ("test", 1)):
+        several = [
+            detection_sets.part(folder / "JPEGImages", f"{name}{time}") for time in range(times)
+        ]
+        parts[name] = DetectionPart(
+            tuple(path for part in several for path in part.paths),
+            tuple(one for part in several for one in part.annotations),
+        )
+    write_voc(folder, parts, detection_sets.CLASSES)
+
+
+def write_crops(folder: Path) -> None:
+    """An ImageFolder of noise."""
+    random = np.random.default_rng(0)
+    for part, name, number in itertools.product(("train", "val"), ("bag", "coat"), range(16)):
+        path = folder / part / name / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8)).save(path)
+
+
+@pytest.mark.timeout(ENDED_S)
+def test_detectors_start_from_a_classifiers_backbone_and_are_compared_by_macs(
+    tmp_path: Path,
+) -> None:
+    write_scenes(tmp_path / "data" / "scenes")
+    write_crops(tmp_path / "data" / "crops")
+    file, out = tmp_path / "scenes.json", tmp_path / "out"
+    file.write_text(json.dumps(SCENES))
+    up = ("up", "--state", str(tmp_path / "state"), "--port", "0", "--threads", "1")
+    run = (*NETAUG, "study", "run", str(file), "--out", str(out))
+    ended = subprocess.run(
+        [*NETAUG, *up, "--data", str(tmp_path / "data"), "--", *run],
+        env=clean_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=ENDED_S,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "@backbone-0 seed 0: succeeded, top-1 accuracy" in ended.stderr
+    assert "in64 plain seed 0: succeeded, AP50" in ended.stderr
+    backbone, *rows = results.read(out / "results.csv")
+    assert backbone.test_accuracy is not None
+    assert len(rows) == 4
+    assert all(row.score(metric) is not None for row in rows for metric in OF_DETECTION["ap50"])
+    saved = list(csv.DictReader((out / "macs.csv").read_text().splitlines()))
+    assert [line["model"] for line in saved] == ["in64", "in96"]
+
+
 @pytest.mark.timeout(ENDED_S)
 def test_a_failed_job_exits_5_and_does_not_stop_the_others(
     netaug: Run, client: Client, tmp_path: Path
@@ -131,9 +215,9 @@ def test_results_are_reported_again_without_a_server(netaug: Run, tmp_path: Path
     files.write(grids.study(), grids.rows(), tmp_path / "first", with_plot=True)
     file = tmp_path / "grid.json"
     file.write_text(json.dumps(grids.DOCUMENT))
-    results = str(tmp_path / "first" / "results.csv")
+    table = str(tmp_path / "first" / "results.csv")
     ended = netaug(
-        *("study", "report", str(file), "--results", results, "-o", str(tmp_path / "second")),
+        *("study", "report", str(file), "--results", table, "-o", str(tmp_path / "second")),
         NETAUG_URL="",
     )
     assert ended.returncode == 0, ended.stderr
