@@ -68,6 +68,19 @@ def test_the_files_of_a_job_come_with_its_scores(capsys: pytest.CaptureFixture[s
     assert "test accuracy  91.23 %\n" in capsys.readouterr().out
 
 
+def test_the_files_of_a_job_with_a_control_come_with_the_gain(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    control = {"control_test_ap50": 0.4, "gain": 1.0, "gain_low": -0.5, "gain_high": 2.5}
+
+    output.print_files(job({**AP50, **control}), [])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "plain AP50     40.00 %" in lines
+    assert "gain           +1.00 points (95 % interval -0.50 to +2.50)" in lines
+    assert "MACs           2" in lines
+
+
 @pytest.mark.parametrize(
     ("score", "name", "shown"),
     [
