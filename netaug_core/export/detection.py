@@ -1,7 +1,7 @@
 """A detector's files, scores and receipt."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from netaug_core.data.detection.feed import DetectionFeed
 from netaug_core.detection import average_precision, bootstrap, coco_score
-from netaug_core.detection.average_precision import Definition
+from netaug_core.detection.average_precision import Definition, VocScore
 from netaug_core.detection.decoded import Decoded
 from netaug_core.detection.scores import DEFINITIONS
 from netaug_core.export import detection_pictures, detection_reference, onnx_file
@@ -30,6 +30,7 @@ class DetectionExports:
     """Answers are the objects found in each picture."""
 
     task: Detection
+    _precision: dict[tuple[Answers, Definition], VocScore] = field(default_factory=dict)
 
     def write_models(
         self, directory: Path, network: DetectionNetwork, facts: dict[str, str]
@@ -61,11 +62,8 @@ class DetectionExports:
         """Everything that the field reports, whatever picked the best epoch."""
         truth, names = self.task.dataset.test.annotations, self.task.dataset.class_names
         coco = coco_score.score(truth, answers.found, names)
-        by_definition = {
-            definition: average_precision.score(truth, answers.found, names, definition)
-            for definition in ("voc10", "voc07")
-        }
-        definition = self._definition
+        area, eleven = self._score(answers, "voc10"), self._score(answers, "voc07")
+        own = eleven if self._definition == "voc07" else area
         per_class = [
             {
                 "class": one.name,
@@ -74,12 +72,12 @@ class DetectionExports:
                 "ap": of_coco.ap,
                 "precision_at_recall": one.curve.best_precision(RECALLS).round(4).tolist(),
             }
-            for one, of_coco in zip(by_definition[definition].classes, coco.classes, strict=True)
+            for one, of_coco in zip(own.classes, coco.classes, strict=True)
         ]
         return {
             "metric": self.task.score_name,
-            "test_ap50": by_definition["voc10"].mean,
-            "test_ap50_voc07": by_definition["voc07"].mean,
+            "test_ap50": area.mean,
+            "test_ap50_voc07": eleven.mean,
             "test_ap": coco.ap,
             "test_ap50_coco": coco.ap50,
             "test_ap75": coco.ap75,
@@ -103,9 +101,7 @@ class DetectionExports:
 
     def write_pictures(self, directory: Path, answers: Answers) -> dict[str, str]:
         dataset = self.task.dataset
-        score = average_precision.score(
-            dataset.test.annotations, answers.found, dataset.class_names, self._definition
-        )
+        score = self._score(answers, self._definition)
         detection_pictures.write_curves(directory / PR_CURVES, score)
         detection_pictures.write_samples(
             directory / SAMPLES, dataset.test, answers.found, dataset.class_names
@@ -121,10 +117,7 @@ class DetectionExports:
         """Of AP50: a bootstrap of COCO's average precision would take hours."""
         dataset, definition = self.task.dataset, self._definition
         truth, names = dataset.test.annotations, dataset.class_names
-        means = [
-            average_precision.score(truth, one.found, names, definition).mean
-            for one in (answers, control)
-        ]
+        means = [self._score(one, definition).mean for one in (answers, control)]
         interval = bootstrap.compare(
             truth,
             answers.found,
@@ -134,6 +127,16 @@ class DetectionExports:
         )
         name = "ap50_voc07" if definition == "voc07" else "ap50"
         return write_receipt(name, (means[0], means[1]), interval, len(truth), states)
+
+    def _score(self, answers: Answers, definition: Definition) -> VocScore:
+        """On the test part; counted once."""
+        key = (answers, definition)
+        if key not in self._precision:
+            dataset = self.task.dataset
+            self._precision[key] = average_precision.score(
+                dataset.test.annotations, answers.found, dataset.class_names, definition
+            )
+        return self._precision[key]
 
     @property
     def _definition(self) -> Definition:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from netaug_core.data.detection.parts import DetectionPart
 from netaug_core.detection.average_precision import VocScore
@@ -80,7 +80,7 @@ def _tile(
     annotation = part.annotations[position]
     with Image.open(part.paths[position]) as opened:
         opened.draft("RGB", (2 * TILE, 2 * TILE))
-        picture = opened.convert("RGB")
+        picture = ImageOps.exif_transpose(opened).convert("RGB")  # upright, as its boxes are
     scale = (TILE - 4) / max(annotation.width, annotation.height)
     picture = picture.resize(
         (max(1, round(annotation.width * scale)), max(1, round(annotation.height * scale)))
