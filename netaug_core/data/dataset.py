@@ -89,6 +89,11 @@ def _verified_digest(info: DatasetInfo, raw: RawDataset) -> str:
 
 
 def _read(info: DatasetInfo, spec: DataSpec, image_cache_bytes: int) -> RawDataset:
+    if info.kind == "detection":
+        raise BadData(
+            f"data.dataset: {info.name} has objects in boxes, and task is classification; set task "
+            "to detection, or name a dataset with a label for each picture"
+        )
     if info.name == "digits":
         return read_digits()
     if info.location is None:

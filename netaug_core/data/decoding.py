@@ -23,7 +23,7 @@ JPEG_MAGIC, END_OF_IMAGE = b"\xff\xd8", b"\xff\xd9"
 END_WITHIN = 64  # bytes of the file's end: some writers add a few
 EXIF_MAGIC = b"Exif\0\0"
 EXIF_WITHIN = 64  # it comes first, or after the 18 bytes of JFIF
-ORIENTATION, UPRIGHT = 0x0112, 1
+ORIENTATION, UPRIGHT, ON_ITS_SIDE = 0x0112, 1, range(5, 9)
 DIRECT_COLOURS = frozenset({"YCbCr", "RGB", "Gray"})  # what libjpeg-turbo turns into RGB
 WIDE_BITS = 8  # the lower half of a 16-bit grey value
 
@@ -107,6 +107,20 @@ def fault(path: Path) -> BadData | None:
     except BadData as error:
         return error
     return None
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Width and height of the pixels that `open_picture` gives, from the header.
+
+    Raises what the libraries do.
+    """
+    content = path.read_bytes()
+    jpeg = _jpeg(content)
+    if jpeg is not None:
+        return jpeg.width, jpeg.height
+    with Image.open(io.BytesIO(content)) as image:
+        on_its_side = image.getexif().get(ORIENTATION, UPRIGHT) in ON_ITS_SIDE
+        return (image.height, image.width) if on_its_side else image.size
 
 
 def as_tensor(pixels: Pixels) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from netaug_core.architectures import Architecture
 from netaug_core.vocabulary import Convolution
@@ -70,8 +70,16 @@ class Detector:
     anchors_per_cell: int
 
     def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"kind must be one of {get_args(Kind)}; got {self.kind!r}")
+        if self.anchors_per_cell < 1 or not self.levels:
+            raise ValueError(
+                "a detector needs levels, and anchors in each cell; got "
+                f"{len(self.levels)} levels, anchors_per_cell {self.anchors_per_cell}"
+            )
         before = 0
         for index, level in enumerate(self.levels):
+            self._check_parts(f"levels.{index}", level)
             before = self._check(f"levels.{index}", level, before)
 
     @property
@@ -124,6 +132,29 @@ class Detector:
         """Of all levels."""
         return sum(self.anchors_per_cell * side**2 for side in self.grids(input_size))
 
+    def _check_parts(self, name: str, level: Level) -> None:
+        """Raises ValueError if the level lacks something, or taps a block that is not there."""
+        if level.tap is not None and not 0 <= level.tap < len(self.backbone.blocks):
+            raise ValueError(
+                f"{name}.tap must be one of the {len(self.backbone.blocks)} blocks; got {level.tap}"
+            )
+        if level.tap is None and (not level.entry or level is self.levels[0]):
+            raise ValueError(
+                f"{name} reads nothing: give it a tap, or an entry on the level before"
+            )
+        if level.entry and level is self.levels[0]:
+            raise ValueError(f"{name}.entry reads the level before, and there is none")
+        if level.is_joined and not level.neck:
+            raise ValueError(f"{name}.neck must begin with the concatenation; it is empty")
+        if not level.heads or not all(head.convolutions for head in level.heads):
+            raise ValueError(f"{name} needs heads, each with a convolution")
+        values = sum(head.convolutions[-1].out_channels for head in level.heads)
+        if values != self.anchors_per_cell * self.values_per_anchor:
+            raise ValueError(
+                f"{name}.heads give {values} numbers a cell; all levels must give "
+                f"{self.values_per_anchor} for each of {self.anchors_per_cell} anchors"
+            )
+
     def _check(self, name: str, level: Level, before: int) -> int:
         """Channels of the level's features; `before` are those of the level before.
 
@@ -150,6 +181,8 @@ def _chain(name: str, convolutions: tuple[Convolution, ...], channels: int) -> i
         ValueError: a convolution does not take the channels before it.
     """
     for conv in convolutions:
+        if min(conv.in_channels, conv.out_channels, conv.kernel, conv.stride) < 1:
+            raise ValueError(f"{name}.{conv.name} needs channels, kernel and stride of at least 1")
         if conv.in_channels != channels:
             raise ValueError(
                 f"{name}.{conv.name} must take the {channels} channels before it; got "

@@ -99,7 +99,10 @@ class _Checker:
     def check_tensors(self, path: Path) -> DetectionReport:
         network = detector_file.read(path)
         anchors = detector_file.read_anchors(path)
-        own = coding(network.architecture, anchors, box_loss=self._task.section.box_loss)
+        try:
+            own = coding(network.architecture, anchors, box_loss=self._task.section.box_loss)
+        except ValueError as error:
+            raise ExportMismatch(f"{path.name} has no anchors for its detector: {error}") from error
         reading = reading_of(self._task.section, own)
 
         def decode(images: Tensor) -> tuple[Tensor, Tensor]:

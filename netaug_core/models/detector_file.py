@@ -1,8 +1,10 @@
 """model.safetensors of a detector: its weights, with all that is needed to rebuild it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 
@@ -28,7 +30,31 @@ def read(path: Path) -> DetectionNetwork:
     Raises:
         ExportMismatch: the file is damaged, or its tensors do not fit its table.
     """
-    return tensors_file.rebuild(path, lambda metadata: build(from_json(metadata[KEY])))
+
+    def network_of(metadata: Mapping[str, str]) -> DetectionNetwork:
+        detector = from_json(metadata[KEY])
+        _check_shapes(path, detector)
+        return build(detector)
+
+    return tensors_file.rebuild(path, network_of)
+
+
+def _check_shapes(path: Path, detector: Detector) -> None:
+    """So that a table takes no more memory than its file has tensors for.
+
+    Raises:
+        ValueError: the file's tensors are not the detector's.
+    """
+    with torch.device("meta"):
+        wanted = {name: list(t.shape) for name, t in build(detector).state_dict().items()}
+    with safe_open(path, framework="pt") as file:
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118  # it is no mapping
+    for name, shape in wanted.items():
+        if shapes.get(name) != shape:
+            raise ValueError(
+                f"{name} should be {shape}, by the table of the network; the file has "
+                f"{shapes.get(name)}"
+            )
 
 
 def read_anchors(path: Path) -> tuple[Shape, ...]:

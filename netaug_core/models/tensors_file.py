@@ -84,7 +84,13 @@ def to_json(architecture: Architecture) -> str:
 
 
 def from_json(text: str) -> Architecture:
-    """The table of such a text."""
+    """The table of such a text.
+
+    Raises:
+        ValueError: it is none.
+    """
     document = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError("the table of the network must be an object")
     network = NetworkSpec.model_validate(document.pop("network"))
     return network.architecture(document.pop("name"), ModelOptions(**document))

@@ -7,7 +7,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.netaug_core import small_training
+from tests.netaug_core import small_detection, small_training
 from tests.netaug_core.small_training import FINISHED
 
 Document = dict[str, Any]
@@ -22,10 +22,16 @@ class To:
     Attributes:
         value: that the field gets.
         given: what else the spec says, with and without it: where the field means something.
+        small: the training that is changed.
     """
 
     value: object
     given: Document = field(default_factory=dict)
+    small: Document = field(default_factory=lambda: small_training.DOCUMENT)
+
+
+def of_detector(value: object, given: Document | None = None) -> To:
+    return To(value, given or {}, small_detection.DOCUMENT)
 
 
 FAMILY: Document = {
@@ -164,6 +170,22 @@ TRAINING = {
     "precision": To("bfloat16"),
     "seed": To(4),
 }
+SSDLITE: Document = {"detection": {"detector": "ssdlite"}}
+WIDE: Document = {"data": {"dataset": small_detection.OTHER_DATASET}}
+SHAPES = [[n, n] for n in (6, 9, 12, 16, 20, 26, 34, 44, 56)]
+DETECTION = {
+    "detector": of_detector("ssdlite"),
+    "width": of_detector(0.2, SSDLITE),
+    "anchors": of_detector(SHAPES),
+    "box_loss": of_detector("giou"),
+    "widen_neck": of_detector(True),
+    "resize": of_detector("letterbox", WIDE),
+    "sides": of_detector([96]),
+    "crop": of_detector(False),
+    "zoom_out": of_detector(False),
+    "mosaic": of_detector(1.0),
+    "colours": of_detector(False),
+}
 OTHERS = {
     "augment": To(None),
     "pretrained": To({"weights": FINISHED}),
@@ -184,15 +206,28 @@ EFFECTS: dict[str, To] = {
     **{f"data.{name}": to for name, to in DATA.items()},
     **{f"augment.{name}": to for name, to in AUGMENT.items()},
     **{f"training.{name}": to for name, to in TRAINING.items()},
+    **{f"detection.{name}": to for name, to in DETECTION.items()},
     **OTHERS,
 }
 _DEVICES = "tests/netaug_core/training/test_devices.py"
 _SUPERVISOR = "tests/worker/test_supervisor.py"
+_FOUND = "tests/netaug_core/test_detection_effects.py"
 # What changes something else than the weights of one process: the test that sees it.
 SEEN_BY: dict[str, str] = {
     "name": "tests/api/routes/test_jobs.py::test_a_list_can_be_filtered",
     "tags": "tests/api/routes/test_jobs.py::test_a_list_can_be_filtered",
     "preset": "tests/netaug_core/test_presets.py::test_what_the_spec_says_goes_before_the_preset",
+    "task": f"{_FOUND}::test_a_task_has_its_own_network_and_data",
+    "detection": f"{_FOUND}::test_a_task_has_its_own_network_and_data",
+    "detection.metric": f"{_FOUND}::test_the_metric_picks_the_best_epoch",
+    **{
+        f"detection.{name}": f"{_FOUND}::test_what_is_kept_of_the_answers_is_the_specs"
+        for name in ("score_threshold", "nms_threshold", "detections_per_image")
+    },
+    "detection.decode_in_graph": (
+        "tests/netaug_core/export/test_detection_export.py"
+        "::test_the_onnx_file_gives_raw_numbers_or_boxes_and_scores"
+    ),
     "augment.sample_per_device": f"{_DEVICES}::test_devices_draw_different_nets_if_asked_to",
     "training.batch_norm": (
         f"{_DEVICES}::test_a_device_of_its_own_statistics_still_has_the_weights_of_the_others"
@@ -219,7 +254,7 @@ SEEN_BY: dict[str, str] = {
 
 def without(path: str) -> Document:
     """The small training where the field means something, with the value it has there."""
-    return small_training.document(EFFECTS[path].given)
+    return small_training.changed(EFFECTS[path].small, EFFECTS[path].given)
 
 
 def with_it(path: str) -> Document:

@@ -24,7 +24,7 @@ from tests.netaug_core import detection_sets, small_training
 from tests.netaug_core.detector_tables import OWN
 
 DATASET = "rectangles"
-OTHER_DATASET = "others"  # the same rectangles elsewhere
+OTHER_DATASET = "wide"  # other rectangles, in pictures that are no squares
 FINISHED = "detector.safetensors"  # a detector of other weights, to start from
 OTHER_FINISHED = "other_detector.safetensors"
 CLASSES = ("bag", "coat", "shoe")
@@ -87,28 +87,31 @@ def spec(*changes: dict[str, Any]) -> JobSpec:
 def write_data(root: Path) -> Path:
     """A data root with two sets of pictures, and two finished detectors for them."""
     write_pictures(root / DATASET, seed=0)
-    write_pictures(root / OTHER_DATASET, seed=1)
+    write_pictures(root / OTHER_DATASET, seed=1, height=48)
     write_finished(root, FINISHED, seed=99)
     write_finished(root, OTHER_FINISHED, seed=100)
     return root
 
 
-def write_pictures(folder: Path, seed: int) -> None:
+def write_pictures(folder: Path, seed: int, height: int = SIDE) -> None:
     """In Pascal VOC's form; some have no object."""
     random = np.random.default_rng(seed)
     counts = {"trainval": NUM_TRAIN, "test": NUM_TEST}
     parts = {
-        name: _part(folder / "JPEGImages", name, count, random) for name, count in counts.items()
+        name: _part(folder / "JPEGImages", name, count, height, random)
+        for name, count in counts.items()
     }
     write_voc(folder, parts, CLASSES)
 
 
-def _part(folder: Path, name: str, count: int, random: np.random.Generator) -> DetectionPart:
+def _part(
+    folder: Path, name: str, count: int, height: int, random: np.random.Generator
+) -> DetectionPart:
     folder.mkdir(parents=True, exist_ok=True)
     paths, annotations = [], []
     for number in range(count):
-        annotation = _annotation(number % (MOST_OBJECTS + 1), random)
-        pixels = random.integers(90, 160, (SIDE, SIDE, 3), np.uint8)
+        annotation = _annotation(number % (MOST_OBJECTS + 1), height, random)
+        pixels = random.integers(90, 160, (height, SIDE, 3), np.uint8)
         for box, label in zip(annotation.boxes.astype(int), annotation.labels, strict=True):
             left, top, right, bottom = box
             pixels[top:bottom, left:right] = COLOURS[label]
@@ -118,14 +121,14 @@ def _part(folder: Path, name: str, count: int, random: np.random.Generator) -> D
     return DetectionPart(tuple(paths), tuple(annotations))
 
 
-def _annotation(count: int, random: np.random.Generator) -> Annotation:
+def _annotation(count: int, height: int, random: np.random.Generator) -> Annotation:
     objects = []
     for _ in range(count):
-        width, height = random.integers(8, 40, 2).tolist()
-        left, top = int(random.integers(0, SIDE - width)), int(random.integers(0, SIDE - height))
-        box = (left, top, left + width, top + height)
+        wide, high = random.integers(8, 40, 2).tolist()
+        left, top = int(random.integers(0, SIDE - wide)), int(random.integers(0, height - high))
+        box = (left, top, left + wide, top + high)
         objects.append((box, int(random.integers(0, len(CLASSES))), False))
-    return detection_sets.annotation(*objects, width=SIDE, height=SIDE)
+    return detection_sets.annotation(*objects, width=SIDE, height=height)
 
 
 def write_finished(root: Path, name: str, *, seed: int) -> None:

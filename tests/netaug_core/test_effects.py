@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from netaug_core.spec import JobSpec
-from tests.netaug_core import effects, small_training
+from tests.netaug_core import effects, small_detection, small_training
 from tests.netaug_core.small_training import Place
 
 PROJECT = Path(__file__).parents[2]
@@ -27,6 +27,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
     """The weights that a spec, as JSON, leads to: those trained, and the best that were scored."""
     root = small_training.write_data(tmp_path_factory.mktemp("data"))
     small_training.write_finished(root, effects.OTHER_FINISHED, seed=100)
+    small_detection.write_data(root)
     _swap_classes(root / small_training.DATASET, root / effects.OTHER_DATASET)
     runs = tmp_path_factory.mktemp("runs")
 

@@ -18,6 +18,7 @@ from netaug_core.data.detection.parts import DetectionPart
 from netaug_core.detection.annotation import Annotation, box_areas
 
 OVERHANG = 1.0  # pixels
+LEAST = "less than float32 can tell"
 Corners = tuple[float, float, float, float]
 
 
@@ -46,11 +47,13 @@ def checked(
 ) -> Annotation:
     """The annotation of a picture; what is wrong with it goes to `faults`."""
     given = np.array([one.box for one in found], np.float64).reshape(-1, 4)
-    for one, box in zip(found, given, strict=True):
+    boxes = np.clip(given, 0, [width, height, width, height]).astype(np.float32)
+    for one, box, kept in zip(found, given, boxes, strict=True):
         problem = _problem(box, width, height)
+        if problem is None and not (kept[2:] > kept[:2]).all():
+            problem = f"is empty: in the picture {LEAST} is left of it; correct or remove it"
         if problem is not None:
             faults.add(file, f"{one.place}: the box {one.written} {problem}")
-    boxes = np.clip(given, 0, [width, height, width, height]).astype(np.float32)
     areas = box_areas(boxes)
     told = [one.area for one in found]
     return Annotation(

@@ -12,7 +12,6 @@ from netaug_core.data import decoding
 from netaug_core.datasets import file_digest
 from netaug_core.errors import BadData
 
-ORIENTATION, FIRST_TURNED = 0x0112, 5  # EXIF: from this value on a picture lies on its side
 UNSAFE = re.compile(r"[\\\x00-\x1f\x7f]|^[A-Za-z]:|(^|/)\.\.?(/|$)|//|^/|/$|^$")
 
 
@@ -81,9 +80,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                turned = image.getexif().get(ORIENTATION, 1) >= FIRST_TURNED
-                return (image.height, image.width) if turned else image.size
+            return decoding.size(path)
     except FileNotFoundError as error:
         raise Unusable("the picture is missing; add it or remove its annotation") from error
     except (*decoding.UNREADABLE, Image.DecompressionBombWarning) as error:

@@ -143,8 +143,9 @@ def test_the_first_pictures_of_an_assignment_are_theirs_alone() -> None:
     first = CODING.assign(wanted, 3, known()).first(2)
 
     expected = CODING.assign(some, 2, known())
-    for ours, theirs in zip(vars(first).values(), vars(expected).values(), strict=True):
-        assert torch.equal(ours, theirs)
+    for name in ("anchors", "boxes", "labels", "counted"):
+        assert torch.equal(getattr(first, name), getattr(expected, name)), name
+    assert first.mean_pairs == expected.mean_pairs
 
 
 def test_all_pictures_at_once_have_the_loss_of_one_after_the_other() -> None:

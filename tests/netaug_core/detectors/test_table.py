@@ -1,10 +1,12 @@
 """A detector's table refuses what cannot run."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from netaug_core.detectors.table import Detector
+from netaug_core.detectors.table import Detector, Level
 from tests.netaug_core.detector_tables import DETECTORS, each_detector
 
 
@@ -32,3 +34,49 @@ def test_a_concatenation_of_other_parts_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"levels.1.neck must begin with the concatenation"):
         replace(detector, levels=(detector.levels[0], wrong, detector.levels[2]))
+
+
+def without_heads(level: Level) -> Level:
+    return replace(level, heads=())
+
+
+def of_no_channels(level: Level) -> Level:
+    first, *rest = level.neck
+    return replace(level, neck=(replace(first, out_channels=0), *rest))
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "sentence"),
+    [
+        (0, lambda level: replace(level, tap=99), r"levels.0.tap must be one of the 5 blocks"),
+        (1, lambda level: replace(level, tap=-1), r"levels.1.tap must be one of the 5 blocks"),
+        (0, lambda level: replace(level, tap=None), r"levels.0 reads nothing"),
+        (1, lambda level: replace(level, tap=None, entry=()), r"levels.1 reads nothing"),
+        (1, lambda level: replace(level, neck=()), r"levels.1.neck must begin with"),
+        (2, without_heads, r"levels.2 needs heads"),
+        (1, of_no_channels, r"levels.1.neck.first needs channels, kernel and stride of at least 1"),
+    ],
+)
+def test_a_level_that_cannot_run_is_refused(
+    number: int, change: Callable[[Level], Level], sentence: str
+) -> None:
+    detector = DETECTORS["yolov3-custom"]
+    levels = list(detector.levels)
+    levels[number] = change(levels[number])
+
+    with pytest.raises(ValueError, match=sentence):
+        replace(detector, levels=tuple(levels))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"kind": "yolov9"}, "kind must be one of"),
+        ({"anchors_per_cell": 0}, "anchors_per_cell 0"),
+        ({"anchors_per_cell": 2}, r"levels.0.heads give 27 numbers a cell"),
+        ({"levels": ()}, "0 levels"),
+    ],
+)
+def test_a_detector_that_cannot_be_read_is_refused(fields: Any, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        replace(DETECTORS["yolov3-custom"], **fields)

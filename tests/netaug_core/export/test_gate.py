@@ -14,18 +14,18 @@ from onnx import numpy_helper
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from netaug_core.data.batches import Feed
-from netaug_core.data.dataset import open_dataset
-from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import ExportMismatch
 from netaug_core.export import gate, reference
 from netaug_core.export.artifacts import Exporter
+from netaug_core.export.classification import ClassificationExports
 from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
 from netaug_core.export.verify import verify
 from netaug_core.models.network import build
 from netaug_core.spec import JobSpec
+from netaug_core.tasks.classification import Classification
 from netaug_core.training.calibration import calibrate
 from netaug_core.training.control import LeaveRequested
+from netaug_core.training.devices import ONE
 from netaug_core.training.evaluate import predict
 from tests.netaug_core import runs
 
@@ -59,16 +59,15 @@ class Exported:
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     directory = tmp_path_factory.mktemp("export")
-    dataset = open_dataset(SPEC.data, ())
-    network = build(
-        SPEC.model.architecture(num_classes=10, in_channels=1), torch.Generator().manual_seed(0)
-    ).eval()
-    transform = TrainTransform(SPEC.data, SPEC.model.input_size, seed=0)
-    feed = Feed(transform, dataset.normalisation, torch.device("cpu"))
+    task = Classification.open(SPEC, (), image_cache_bytes=0)
+    dataset = task.dataset
+    network = build(task.table, torch.Generator().manual_seed(0)).eval()
+    feed = task.feed(torch.device("cpu"), ONE.rank, 0)
     # Without it an untrained net's activations fade out, and no layer matters to the logits.
     calibrate(network, feed.calibration(dataset.train, 64), nothing)
     logits = predict(network, dataset.test, feed, nothing)
-    Exporter(SPEC, dataset, directory, (), nothing).write_models(network)
+    exports = ClassificationExports(task)
+    Exporter(SPEC, dataset, exports, directory, (), nothing).write_models(network)
     probe = reference.probe_images(dataset.test, feed)
     reference.write(directory / "reference", network, logits, probe)
     (directory / "spec.json").write_text(json.dumps(SPEC.model_dump(mode="json")))

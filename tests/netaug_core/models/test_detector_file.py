@@ -1,9 +1,12 @@
 """A detector's file is enough to rebuild it."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from netaug_core.detectors.table import Detector
 from netaug_core.errors import ExportMismatch
@@ -32,3 +35,33 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ExportMismatch, match=r"model.safetensors cannot be loaded again"):
         detector_file.read(tmp_path / "model.safetensors")
+
+
+def test_a_table_of_more_than_the_file_holds_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    detector_file.write(path, build(DETECTORS["yolov3-custom"]), {})
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    table = json.loads(metadata["detector"])
+    # Two layers that agree with each other: 40 GB of weights.
+    first, second, *_ = table["levels"][0]["neck"]
+    first["out_channels"] = second["in_channels"] = second["out_channels"] = 100_000
+    second["depthwise"] = False
+    table["levels"][0]["neck"][2]["in_channels"] = 100_000
+    save_file(load_file(path), path, metadata | {"detector": json.dumps(table)})
+
+    with pytest.raises(ExportMismatch, match=r"levels\.0\.neck\.\w+\.conv\.weight should be"):
+        detector_file.read(path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"levels": []}, {"kind": "ssd"}, {"anchors_per_cell": "3"}, {"backbone": None}]
+)
+def test_a_table_that_is_none_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "model.safetensors"
+    detector_file.write(path, build(DETECTORS["yolov3-custom"]), {})
+    table = json.loads(detector_file.to_json(DETECTORS["yolov3-custom"])) | change
+    save_file(load_file(path), path, {"detector": json.dumps(table)})
+
+    with pytest.raises(ExportMismatch, match=r"model\.safetensors cannot be loaded again"):
+        detector_file.read(path)
