@@ -1,5 +1,7 @@
 """A study's grid: what it expands into, and what is said about one that cannot run."""
 
+import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +32,8 @@ teachers:
 seeds: [3, 5]
 """
 BIG = {"big": "job_7"}
+BENCH = Path(__file__).parents[2] / "bench"
+OWN = {"name", "tags", "augment"}  # in what the methods of a study of NetAug differ
 
 
 def document(**changes: object) -> dict[str, Any]:
@@ -249,3 +253,21 @@ def test_which_scores_a_detector_has_follows_what_picks_its_epoch(
 
 def test_an_unknown_metric_is_refused_with_the_choices() -> None:
     assert "'test_accuracy', 'validation_accuracy', 'test_ap50'" in complaint(metric="f1")
+
+
+@pytest.mark.parametrize("path", sorted(BENCH.glob("*study*.yaml")), ids=lambda path: path.stem)
+def test_the_projects_own_studies_are_valid(path: Path) -> None:
+    StudySpec.model_validate(load_document(path.read_text("utf-8")))
+
+
+def test_the_full_study_of_detectors_varies_netaug_alone() -> None:
+    path = BENCH / "fashion_scenes_study.yaml"
+    scenes = StudySpec.model_validate(load_document(path.read_text("utf-8")))
+    assert len(scenes.seeds) >= 3
+    teachers = dict.fromkeys(scenes.teachers, "job_7")
+    for model, seed in itertools.product(scenes.models, scenes.seeds):
+        jobs = [
+            scenes.job_spec(Cell(model, method, seed), teachers).model_dump(exclude=OWN)
+            for method in scenes.methods
+        ]
+        assert all(job == jobs[0] for job in jobs)
