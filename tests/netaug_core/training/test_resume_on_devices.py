@@ -8,17 +8,20 @@ import pytest
 
 from netaug_core.spec import JobSpec
 from netaug_core.training.devices import Group
-from tests.netaug_core import small_training
+from tests.netaug_core import small_detection, small_training
 from tests.netaug_core.ranks import Ranks
 from tests.netaug_core.small_training import EVERYTHING, Place, assert_same_bits
 
 NEVER = 10_000
 OWN_NETS: dict[str, Any] = {"augment": {"sample_per_device": True}}
 SHARED_STATISTICS: dict[str, Any] = {"training": {"batch_norm": "all_devices"}}
-OPTIONS = {
-    "own nets": [EVERYTHING, OWN_NETS],
-    "shared statistics": [EVERYTHING, SHARED_STATISTICS],
-    "plain": [{"augment": None}],
+DOCUMENTS = {
+    "own nets": small_training.document(EVERYTHING, OWN_NETS),
+    "shared statistics": small_training.document(EVERYTHING, SHARED_STATISTICS),
+    "plain": small_training.document({"augment": None}),
+    "detector": small_detection.document(
+        small_detection.EVERYTHING, {"training": {"epochs": small_training.EPOCHS}}
+    ),
 }
 
 
@@ -32,12 +35,12 @@ def trained(
     return small_training.ending(small_training.train_in_attempts(place, spec, own))
 
 
-@pytest.mark.parametrize("changes", OPTIONS.values(), ids=list(OPTIONS))
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=list(DOCUMENTS))
 def test_two_devices_interrupted_again_and_again(
-    two_ranks: Ranks, tmp_path: Path, changes: list[dict[str, Any]]
+    two_ranks: Ranks, tmp_path: Path, document: dict[str, Any]
 ) -> None:
     root = small_training.write_data(tmp_path / "data")
-    document = small_training.document(*changes)
+    small_detection.write_data(root)
     # The second device before the second step, the first one later, both in the next attempt.
     looks = [[NEVER, 1], [3, NEVER], [2, 2]]
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netaug_core.data.detection import folder
+from netaug_core.data import decoding
+from netaug_core.data.detection import files, folder
 from netaug_core.data.detection.voc import read_voc
 from netaug_core.detection_sets import VOC_CLASSES
 from netaug_core.errors import BadData
@@ -288,3 +289,36 @@ def test_a_suffix_may_be_in_capitals(tmp_path: Path) -> None:
     (tmp_path / "JPEGImages/b.jpg").rename(tmp_path / "JPEGImages/b.JPG")
 
     assert read_voc(tmp_path).test.paths[0].name == "b.JPG"
+
+
+@pytest.mark.parametrize(("orientation", "seen"), [(1, 60), (3, 60), (6, 40), (8, 40), (9, 60)])
+def test_a_picture_s_size_is_that_of_its_decoded_pixels(
+    tmp_path: Path, orientation: int, seen: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
+
+    width, height = files.picture_size(tmp_path / "a.jpg")
+
+    assert width == seen
+    assert decoding.open_picture(tmp_path / "a.jpg").pixels().shape == (height, width, 3)
+
+
+def test_an_orientation_that_decoding_does_not_read_turns_nothing(tmp_path: Path) -> None:
+    told = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "a.jpg", xmp=told)
+
+    size = files.picture_size(tmp_path / "a.jpg")
+
+    assert size == (60, 40)
+    assert decoding.open_picture(tmp_path / "a.jpg").pixels().shape == (40, 60, 3)
+
+
+def test_a_box_of_which_float32_leaves_nothing_is_named(tmp_path: Path) -> None:
+    thin = OBJECT.format(name="dog", more="", box=corners(30, 1, "29.000000001", 40))
+    write_own(tmp_path, {"train": ["a"]}, DOG)
+    write_own(tmp_path, {"val": ["b"]}, thin)
+
+    with pytest.raises(BadData, match=r"(?s)b\.xml: object 1 \(dog\): .* is empty"):
+        read_voc(tmp_path)
