@@ -16,6 +16,7 @@ from netaug_client.jobs import Job
 from netaug_client.models import Event, JobDetails
 
 POLL_S = 1.0
+CONTROL = "control/"  # before the names of the plain control's metrics
 EPOCH_METRICS = (
     *("train_loss", "train_loss_augmented"),
     *(f"validation_{name}" for name in SCORE_TITLES),
@@ -84,7 +85,12 @@ def sentence(event: Event) -> str | None:
         return f"{data['status']}{why}"
     if event.type == "metric":
         values = data["values"]
-        facts = ", ".join(f"{name} {values[name]:.4f}" for name in EPOCH_METRICS if name in values)
+        facts = ", ".join(
+            f"{prefix}{name} {values[prefix + name]:.4f}"
+            for prefix in ("", CONTROL)
+            for name in EPOCH_METRICS
+            if prefix + name in values
+        )
         return f"epoch {data['epoch']}: {facts}"
     if event.type == "wish":
         return f"asked to {data['wish']}"

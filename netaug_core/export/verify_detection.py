@@ -25,7 +25,9 @@ from netaug_core.training.devices import ONE
 from netaug_core.training.evaluate_detection import Answers, Reading
 
 SCORE_TOLERANCE = 1e-4
-BOX_TOLERANCE = 1e-4  # of the input's side, on boxes cut to the input, as suppression cuts them
+# Of the input's side, on boxes cut to the input, as suppression cuts them. A size is the exponential
+# of what the network says: where it is large, so is what float32's rounding makes of it.
+BOX_TOLERANCE = 1e-3
 # Suppression keeps one or the other of two boxes that are all but equally sure.
 PRECISION_TOLERANCE = 1e-3
 # Images (B, 3, S, S) to boxes (B, N, 4) in pixels of the input, and scores (B, N, K).

@@ -13,12 +13,13 @@ import pytest
 
 from netaug_client.client import Client
 from netaug_client.jobs import Job
+from tests.small_network import SMALL_MODEL
 
 NETAUG = (sys.executable, "-m", "netaug_client.cli.main")
 TINY = {
     "name": "tiny",
     "tags": ["client-test"],
-    "model": {"name": "mobilenet_v2", "width": 0.1, "input_size": 28},
+    "model": SMALL_MODEL,
     "data": {"dataset": "digits", "batch_size": 256, "crop": "none"},
     "augment": None,
     "training": {"epochs": 1},

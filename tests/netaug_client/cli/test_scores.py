@@ -106,3 +106,12 @@ def test_a_line_an_epoch_has_its_score(name: str) -> None:
     event = Event(seq=1, type="metric", attempt=1, created_at=NOW, data=data)
 
     assert sentence(event) == f"epoch 2: train_loss 1.5000, validation_{name} 0.4100"
+
+
+def test_a_line_of_the_control_says_so() -> None:
+    values = {"control/train_loss": 1.5, "control/validation_ap50": 0.41}
+    event = Event(
+        seq=1, type="metric", attempt=1, created_at=NOW, data={"epoch": 4, "values": values}
+    )
+
+    assert sentence(event) == "epoch 4: control/train_loss 1.5000, control/validation_ap50 0.4100"

@@ -18,9 +18,10 @@ from netaug_core.study_metric import OF_DETECTION
 from tests.netaug_client.conftest import NETAUG, Run, Up, clean_environment
 from tests.netaug_client.studies import grids
 from tests.netaug_core import detection_sets
+from tests.small_network import SMALL_MODEL
 
 TINY = {
-    "models": grids.DOCUMENT["models"],
+    "models": {"w10": {"model": SMALL_MODEL}},
     "methods": {
         "plain": {},
         "netaug": {
@@ -162,7 +163,8 @@ def test_a_failed_job_exits_5_and_does_not_stop_the_others(
 ) -> None:
     diverging = {"training": {"learning_rate": 100.0, "epochs": 50}}
     methods = {"broken": diverging, "plain": {}}
-    file = write(tmp_path, "broken", methods=methods, seeds=[0])
+    models = grids.DOCUMENT["models"]  # deep enough to diverge
+    file = write(tmp_path, "broken", models=models, methods=methods, seeds=[0])
     ended = netaug("study", "run", str(file), "--no-plot", "-o", str(tmp_path / "out"))
     assert ended.returncode == 5, ended.stderr
     assert "w10 broken seed 0: failed, diverged" in ended.stderr
