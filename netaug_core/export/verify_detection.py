@@ -25,8 +25,8 @@ from netaug_core.training.devices import ONE
 from netaug_core.training.evaluate_detection import Answers, Reading
 
 SCORE_TOLERANCE = 1e-4
-# Of the input's side, on boxes cut to the input, as suppression cuts them. A size is the exponential
-# of what the network says: where it is large, so is what float32's rounding makes of it.
+# Of the input's side, on boxes cut to the input, as suppression cuts them. A size is the
+# exponential of what the network says: where it is large, so is float32's rounding of it.
 BOX_TOLERANCE = 1e-3
 # Suppression keeps one or the other of two boxes that are all but equally sure.
 PRECISION_TOLERANCE = 1e-3
