@@ -80,7 +80,7 @@ study-small: .venv/installed ## Compare NetAug with plain training on Fashion-MN
 	  $(BIN)/netaug study run bench/fashion_mnist_study_small.yaml --out build/study-small
 
 .PHONY: study-detection-small
-study-detection-small: build/scenes/garments/scenes.json ## The same for detectors of two input sizes, half an hour
+study-detection-small: build/scenes/garments/scenes.json ## The same for detectors of two input sizes, an hour
 	$(BIN)/netaug up --state build/study-detection --port 0 --data build/scenes -- \
 	  $(BIN)/netaug study run bench/fashion_scenes_study_small.yaml --out build/study-detection-small
 
