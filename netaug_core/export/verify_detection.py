@@ -28,8 +28,10 @@ SCORE_TOLERANCE = 1e-4
 # Of the input's side, on boxes cut to the input, as suppression cuts them. A size is the
 # exponential of what the network says: where it is large, so is float32's rounding of it.
 BOX_TOLERANCE = 1e-3
-# Suppression keeps one or the other of two boxes that are all but equally sure.
+# Suppression keeps one or the other of two boxes that are all but equally sure: that may turn a few
+# detections, of which few objects make much.
 PRECISION_TOLERANCE = 1e-3
+TURNED_OBJECTS = 2
 # Images (B, 3, S, S) to boxes (B, N, 4) in pixels of the input, and scores (B, N, K).
 Decoder: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -48,6 +50,7 @@ class DetectionReport(BaseModel):
     num_compared: int
     score: float
     expected_score: float
+    allowed_score_change: float
     box_difference: float
     box_tolerance: float
     score_difference: float
@@ -60,7 +63,7 @@ class DetectionReport(BaseModel):
         return (
             self.box_difference <= self.box_tolerance
             and self.score_difference <= self.score_tolerance
-            and abs(self.score - self.expected_score) <= PRECISION_TOLERANCE
+            and abs(self.score - self.expected_score) <= self.allowed_score_change
         )
 
     def explain(self) -> str:
@@ -96,6 +99,8 @@ class _Checker:
         self._expected = expected
         self._part = task.dataset.test
         self._feed = task.feed(torch.device("cpu"), ONE.rank, 0)
+        annotations = self._part.annotations
+        self._num_objects = sum(int((~one.ignored).sum()) for one in annotations)
         self._reading: Reading = reading_of(task.section, task.coding)
 
     def check_tensors(self, path: Path) -> DetectionReport:
@@ -150,6 +155,7 @@ class _Checker:
             num_compared=len(boxes),
             score=precision,
             expected_score=expected.score,
+            allowed_score_change=max(PRECISION_TOLERANCE, TURNED_OBJECTS / self._num_objects),
             box_difference=_largest(boxes.clip(0, size), expected.boxes.clip(0, size)),
             box_tolerance=BOX_TOLERANCE * size,
             score_difference=_largest(scores, expected.scores),
