@@ -9,6 +9,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from netaug_client import models
 from netaug_client.cli import interrupts
 from netaug_client.cli.output import SCORE_TITLES, duration, say, score_title
 from netaug_client.errors import WaitTimedOut
@@ -70,11 +71,17 @@ class Bar:
             facts.append(f"ETA {duration(now.eta_seconds)}")
         self._progress.update(
             self._task,
-            description=f"{details.status}, epoch {now.epoch}/{now.total_epochs}",
+            description=f"{details.status}, epoch {_epoch(details, now)}/{now.total_epochs}",
             total=now.total_steps,
             completed=now.total_steps if details.status == "succeeded" else now.step,
             facts="  ".join(facts),
         )
+
+
+def _epoch(details: JobDetails, now: models.Progress) -> int:
+    """The last report may be of some epochs before the end."""
+    ran_to_the_end = not (details.result or {"stopped_early": True}).get("stopped_early")
+    return now.total_epochs if ran_to_the_end else now.epoch
 
 
 def sentence(event: Event) -> str | None:

@@ -75,7 +75,10 @@ def test_a_wait_that_is_too_short_exits_124_and_a_cancelled_job_6(
 
 
 def test_a_failed_job_exits_5_and_says_why(netaug: Run, spec_file: Path) -> None:
-    diverging = ("--set", "training.learning_rate=100.0", "--set", "training.epochs=50")
+    diverging = (
+        *("--set", "training.learning_rate=100.0", "--set", "training.epochs=50"),
+        *("--set", 'model={"name": "mobilenet_v2", "width": 0.1, "input_size": 28}'),
+    )
     ended = netaug("jobs", "submit", "-f", str(spec_file), *diverging, "--wait")
     assert ended.returncode == 5
     assert "diverged" in ended.stdout

@@ -9,7 +9,7 @@ import pytest
 
 from netaug_client.client import Client
 from netaug_client.jobs import Job
-from tests.netaug_client.conftest import NETAUG, TINY, Run, Up, clean_environment
+from tests.netaug_client.conftest import NETAUG, TINY, TRAINED_S, Run, Up, clean_environment
 
 
 def watch_environment(up: Up) -> dict[str, str]:
@@ -18,10 +18,16 @@ def watch_environment(up: Up) -> dict[str, str]:
     )
 
 
-def test_a_terminal_gets_a_bar_with_epoch_and_accuracy(up: Up, trained: Job) -> None:
+@pytest.fixture
+def told(client: Client) -> Job:
+    """A job that has succeeded, long enough to have told its progress."""
+    return client.jobs.submit({**TINY, "training": {"epochs": 30}}).wait(timeout=TRAINED_S)
+
+
+def test_a_terminal_gets_a_bar_with_epoch_and_accuracy(up: Up, told: Job) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*NETAUG, "jobs", "watch", trained.id],
+        [*NETAUG, "jobs", "watch", told.id],
         env=watch_environment(up),
         stdout=subprocess.PIPE,
         stderr=theirs,
@@ -31,7 +37,7 @@ def test_a_terminal_gets_a_bar_with_epoch_and_accuracy(up: Up, trained: Job) -> 
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
     assert process.returncode == 0
-    assert "succeeded, epoch 1/1" in shown
+    assert "succeeded, epoch 30/30" in shown
     assert b"test accuracy" in printed
 
 
