@@ -1,4 +1,4 @@
-"""Images a second of one training step of a detector, and of decoding with suppression.
+"""Images a second of a training step of a detector, of finding objects, of decoding them alone.
 
 Ours against the straightforward way, written as torchvision's detectors are: NCHW, a loop over the
 pictures for targets and loss, the loss read at each step; decoding and suppression a picture and a
@@ -84,6 +84,8 @@ def measure(what: str, way: str, size: int, options: argparse.Namespace) -> Meas
     """Time it in this process; the first round, which allocates, is not counted."""
     if what == "decode":
         work, rounds = _decode(way, size), options.pictures // BATCH_SIZE
+    elif what == "evaluate":
+        work, rounds = _evaluate(way, size), options.steps
     else:
         work, rounds = _training(what, way, size), options.steps
     work()
@@ -160,6 +162,26 @@ def _decode(way: str, size: int) -> Callable[[], None]:
     return work
 
 
+def _evaluate(way: str, size: int) -> Callable[[], None]:
+    """Pictures in memory to objects found: the network, decoding and suppression."""
+    net = build(DETECTOR, torch.Generator().manual_seed(0)).eval()
+    images, _ = _batch(size)
+    known, limits = CODING.priors(size, CPU), Limits(least_score=0.05)
+    if way == "ours":
+        net = net.to(memory_format=torch.channels_last)
+        images = images.contiguous(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def work() -> None:
+        raw = net(images)
+        if way == "ours":
+            suppress(*CODING.decode(raw, known), limits, input_size=size)
+        else:
+            postprocess(CODING, raw, known, limits)
+
+    return work
+
+
 def _batch(size: int) -> tuple[Tensor, Objects]:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(BATCH_SIZE, 3, size, size, generator=generator)
@@ -173,7 +195,7 @@ def _batch(size: int) -> tuple[Tensor, Objects]:
 
 
 def _measurements() -> list[tuple[str, int]]:
-    return [(what, size) for what in (*PHASES, "decode") for size in SIZES]
+    return [(what, size) for what in (*PHASES, "evaluate", "decode") for size in SIZES]
 
 
 def _compare(what: str, size: int, options: argparse.Namespace) -> dict[str, object]:
