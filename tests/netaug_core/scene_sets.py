@@ -1,6 +1,7 @@
 """Small stand-ins for what scenes are made of, in the real formats: idx files, PNG stamps."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -38,6 +39,6 @@ def write_stamps(directory: Path, per_class: int = 4) -> None:
         Image.fromarray(pixels[:, ::-1]).save(directory / folder / "stamp_0_mirror.png")
 
 
-def fashion_plan(root: Path, **changes: int) -> ScenesPlan:
+def fashion_plan(root: Path, **changes: Any) -> ScenesPlan:
     numbers = {"num_train": 6, "num_test": 4, "size": 64, **changes}
     return ScenesPlan("fashion-scenes", data_roots=(root,), **numbers)

@@ -1,6 +1,7 @@
 """Generated datasets: in true form, the same for the same seed, nothing shared by their parts."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from netaug_core.data.detection.folder import read_detection_folder
 from netaug_core.data.scenes import fashion, stamps
 from netaug_core.data.scenes.__main__ import main
+from netaug_core.data.scenes.crops import LEAST_SIDE
 from netaug_core.data.scenes.writing import ScenesPlan, write_scenes
 from netaug_core.errors import BadData, BadSpec
 from tests.netaug_core import scene_sets
@@ -112,6 +114,53 @@ def test_a_number_out_of_range_is_named(
 ) -> None:
     with pytest.raises(BadSpec, match=sentence):
         write_scenes(scene_sets.fashion_plan(root, **change), tmp_path / "set", "voc")
+
+
+def test_a_set_of_some_classes_has_these_alone_in_their_order(root: Path, tmp_path: Path) -> None:
+    chosen = {"classes": ("bag", "trouser")}
+    write_scenes(scene_sets.fashion_plan(root, **chosen), tmp_path / "fashion", "voc")
+    birds = ScenesPlan("stamps-scenes", 0, 4, 2, 64, ("bird",), root / "stamps")
+    write_scenes(birds, tmp_path / "birds", "coco")
+
+    fashion_set = read_detection_folder(tmp_path / "fashion")
+    assert fashion_set.class_names == ("trouser", "bag")
+    seen = {label for one in fashion_set.train.annotations for label in one.labels.tolist()}
+    assert seen == {0, 1}
+    assert read_detection_folder(tmp_path / "birds").class_names == ("bird",)
+
+
+@pytest.mark.parametrize(
+    ("classes", "sentence"),
+    [(("hat",), "fashion-scenes has no 'hat'; it has t-shirt"), (("bag", "bag"), "name each once")],
+)
+def test_classes_that_cannot_be_are_named(
+    root: Path, tmp_path: Path, classes: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(BadSpec, match=sentence):
+        write_scenes(scene_sets.fashion_plan(root, classes=classes), tmp_path / "set", "voc")
+
+
+def test_crops_are_the_clear_objects_one_by_one(root: Path, tmp_path: Path) -> None:
+    plan = scene_sets.fashion_plan(root)
+    scenes = write_scenes(plan, tmp_path / "voc", "voc")
+    crops = write_scenes(plan, tmp_path / "crops", "crops")
+
+    annotations = read_detection_folder(tmp_path / "voc").train.annotations
+    clear = [
+        int(label)
+        for one in annotations
+        for box, label, difficult in zip(one.boxes, one.labels, one.difficult, strict=True)
+        if not difficult and max(box[2:] - box[:2]) >= LEAST_SIDE
+    ]
+    found = sorted((tmp_path / "crops/train").glob("*/*.jpg"))
+    assert crops.num_train == len(found) == len(clear) > 0
+    by_class = Counter(path.parent.name for path in found)
+    assert by_class == Counter(fashion.NAMES[label] for label in clear)
+    for path in found:
+        with Image.open(path) as picture:
+            width, height = picture.size
+        assert width == height <= plan.size
+    assert (scenes.form, crops.form) == ("voc", "crops")
 
 
 def test_a_folder_that_holds_something_is_left_alone(root: Path, tmp_path: Path) -> None:
