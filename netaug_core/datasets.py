@@ -144,10 +144,13 @@ def _folder(name: str, roots: Sequence[Path]) -> DatasetInfo:
         if not location.is_dir():
             continue
         _refuse_links(location, root, name)
-        form = detection_sets.form(location)
-        if form is None:
-            return _describe_folder(name, location)
-        return _describe_detection(name, location, FORMS[form])
+        try:
+            form = detection_sets.form(location)
+            if form is not None:
+                return _describe_detection(name, location, FORMS[form])
+        except OSError as error:
+            raise BadData(f"data.dataset: {name!r} cannot be read: {error.strerror}") from error
+        return _describe_folder(name, location)
     raise UnknownDataset(
         f"data.dataset: there is no dataset {name!r}; use digits, fashion-mnist, or the name of a "
         "folder below the data root, with train/ and val/ or in Pascal VOC's or COCO's form "

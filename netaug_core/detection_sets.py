@@ -23,8 +23,9 @@ DEVKIT = "VOCdevkit"
 CLASSES_FILE = "classes.txt"  # ours: a class a line, for folders that are not VOC's own years
 COCO_ANNOTATIONS = "annotations"
 COCO_FILE = re.compile(r"instances_(train|val)(\d{4})?\.json")
+MOST_CLASSES = 2_000  # the largest sets of objects have some 1,200
 MOST_CLASSES_BYTES = 1 << 20
-MOST_COCO_BYTES = 256 << 20  # of the validation file alone; the official one has 20 MB
+MOST_COCO_BYTES = 64 << 20  # of the validation file alone; the official one has 20 MB
 
 
 class _Category(BaseModel):
@@ -97,8 +98,14 @@ def voc_classes(location: Path) -> tuple[str, ...]:
 
 def _listed(path: Path) -> tuple[str, ...]:
     with path.open("rb") as file:
-        text = file.read(MOST_CLASSES_BYTES).decode(errors="replace")
+        content = file.read(MOST_CLASSES_BYTES + 1)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadData(f"data.dataset: {path.name} is not UTF-8 text; write it anew") from error
     names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if len(content) > MOST_CLASSES_BYTES or len(names) > MOST_CLASSES:
+        raise BadData(f"data.dataset: {path.name} has more than {MOST_CLASSES:,} classes")
     if not names or len(set(names)) < len(names):
         raise BadData(f"data.dataset: {path.name} must have at least one class a line, none twice")
     return names
@@ -108,27 +115,25 @@ def _num_categories(location: Path) -> int:
     folder = location / COCO_ANNOTATIONS
     for path in sorted(folder.iterdir()):
         match = COCO_FILE.fullmatch(path.name)
-        if match is not None and match[1] == "val" and not path.is_symlink():
+        if match is not None and match[1] == "val" and path.is_file() and not path.is_symlink():
             status = path.stat()
-            return _count_categories(path, status.st_size, status.st_mtime_ns)
+            found = _count_categories(path, status.st_size, status.st_mtime_ns)
+            if isinstance(found, str):
+                raise BadData(f"data.dataset: {path.name} {found}")
+            return found
     raise BadData(
-        f"data.dataset: {folder.name} needs instances_val.json (a year may follow the name)"
+        f"data.dataset: {COCO_ANNOTATIONS}/ needs instances_val.json (a year may follow the name)"
     )
 
 
 @lru_cache(maxsize=64)
-def _count_categories(path: Path, size: int, changed: int) -> int:
-    """Of a file as it was at that time."""
+def _count_categories(path: Path, size: int, changed: int) -> int | str:
+    """Of a file as it was at that time; or what is wrong with it."""
     del changed
     if size > MOST_COCO_BYTES:
-        raise BadData(
-            f"data.dataset: {path.name} is larger than {MOST_COCO_BYTES:,} bytes; split or remove "
-            "it"
-        )
+        return f"is larger than {MOST_COCO_BYTES:,} bytes; split or remove it"
     try:
-        return len(_Categories.model_validate_json(path.read_bytes()).categories)
-    except ValidationError as error:
-        raise BadData(
-            f"data.dataset: {path.name} is not a COCO file of objects: it needs categories, a list "
-            "of id and name"
-        ) from error
+        count = len(_Categories.model_validate_json(path.read_bytes()).categories)
+    except ValidationError:
+        return "is not a COCO file of objects: it needs categories, a list of id and name"
+    return count if count <= MOST_CLASSES else f"has more than {MOST_CLASSES:,} categories"

@@ -118,11 +118,12 @@ def _check_untouched(name: str, section: Section | None, fields: tuple[str, ...]
         if getattr(section, field) != default:
             raise PydanticCustomError(
                 "field_of_classification",
-                "{section}.{field} is for classification, and task is detection: leave it out"
-                "{remedy}",
+                "{section}.{field} is for classification, and task is detection: leave it out, or "
+                "set it to {default} where a preset says otherwise{remedy}",
                 {
                     "section": name,
                     "field": field,
-                    "remedy": f", and {REMEDIES[field]}" if field in REMEDIES else "",
+                    "default": "null" if default is None else str(default),
+                    "remedy": f"; {REMEDIES[field]}" if field in REMEDIES else "",
                 },
             )

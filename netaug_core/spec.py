@@ -60,14 +60,10 @@ class JobSpec(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_in_preset(cls, document: object) -> object:
-        return presets.fill_in(document)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in_detection(cls, document: object) -> object:
-        if isinstance(document, Mapping) and document.get("task") == "detection":
-            return {"detection": {}, **document}
-        return document
+        filled = presets.fill_in(document)
+        if isinstance(filled, Mapping) and filled.get("task") == "detection":
+            return {"detection": {}, **filled}
+        return filled
 
     @model_validator(mode="after")
     def _control_compares_something(self) -> "JobSpec":

@@ -56,7 +56,10 @@ def calibration_batches(
     num_images: int, count: int, rank: Rank, size: int = EVALUATION_BATCH
 ) -> list[Indices]:
     """This rank's batches, of `size` pictures, of a fixed subset."""
-    return _take_turns(permutation(CALIBRATION_SEED, 0, num_images)[:count], rank, size)
+    chosen = permutation(CALIBRATION_SEED, 0, num_images)[:count]
+    if len(chosen) > 1 and len(chosen) % size == 1:
+        chosen = chosen[:-1]  # one picture alone has no variance where a map is a single pixel
+    return _take_turns(chosen, rank, size)
 
 
 def evaluation_batches(num_images: int, rank: Rank, size: int = EVALUATION_BATCH) -> list[Indices]:

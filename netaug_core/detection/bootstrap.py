@@ -17,7 +17,8 @@ from netaug_core.detection.matching import Detections, judge
 from netaug_core.statistics import LEVEL, Interval
 
 RESAMPLES = 1000
-AT_ONCE = 50  # resamples, of which all detections are in memory
+AT_ONCE = 50  # resamples that are drawn together
+MOST_NUMBERS = 1 << 24  # of an array (R, k)
 SEED = 0
 Weights = NDArray[np.float64]  # (R, I), how often each picture is drawn
 
@@ -102,9 +103,25 @@ def _average_precision(
     definition: Definition,
 ) -> NDArray[np.float64]:
     """Of each resample, (R,); as in average_precision.py, pictures counted several times."""
-    drawn = weights[:, of_class.picture]  # (R, k)
-    if not drawn.shape[1]:
+    if not len(of_class.picture):
         return np.zeros(len(weights))
+    rows = max(1, MOST_NUMBERS // len(of_class.picture))
+    parts = [
+        _average_precision_of(
+            of_class, weights[at : at + rows], num_objects[at : at + rows], definition
+        )
+        for at in range(0, len(weights), rows)
+    ]
+    return np.concatenate(parts)
+
+
+def _average_precision_of(
+    of_class: _OfClass,
+    weights: Weights,
+    num_objects: NDArray[np.float64],
+    definition: Definition,
+) -> NDArray[np.float64]:
+    drawn = weights[:, of_class.picture]  # (R, k)
     right = np.cumsum(drawn * of_class.is_right, axis=1)
     precision = right / np.maximum(np.cumsum(drawn, axis=1), 1)
     if definition == "voc10":

@@ -109,7 +109,7 @@ def _precision(
     claimed = [
         _claim(image, detections, row)
         for image, (detections, _) in enumerate(zip(found, truth, strict=True), 1)
-        for row in range(len(detections.scores))
+        for row in _counted(detections)
     ]
     with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
         evaluation = _Evaluation(
@@ -120,6 +120,16 @@ def _precision(
         evaluation.accumulate()
     precision: NDArray[np.float64] = evaluation.eval["precision"][..., 0]
     return precision
+
+
+def _counted(detections: Detections) -> list[int]:
+    """Of each class those that the program looks at, in their order."""
+    kept: list[int] = []
+    for label in np.unique(detections.labels):
+        rows = np.flatnonzero(detections.labels == label)
+        surest = np.argsort(-detections.scores[rows], kind="stable")[:MOST_DETECTIONS]
+        kept += rows[surest].tolist()
+    return sorted(kept)
 
 
 def _indexed(rows: list[Json], num_images: int, class_names: Sequence[str]) -> COCO:

@@ -69,7 +69,7 @@ class SsdCoding:
             known: the anchors of these pictures' size.
         """
         raw = raw.float()
-        scale = 1 / max(targets.mean_pairs, 1)
+        scale = 1 / (targets.mean_pairs or 1.0)  # without any pair all terms are 0
         answers = raw.flatten(0, 1)[targets.anchors]  # (P, 4 + 1 + K)
         code = encode(targets.boxes, known.take(targets.anchors % len(known)))
         boxes = F.smooth_l1_loss(answers[:, :4], code, reduction="sum")

@@ -163,7 +163,8 @@ def encode(boxes: Tensor, known: Priors) -> Tensor:
 def _boxes(raw: Tensor, known: Priors) -> Tensor:
     """(..., 4): left, top, right, bottom of the numbers (..., 4) of these anchors."""
     centre = known.cells + raw[..., :2].sigmoid() * known.steps
-    half = raw[..., 2:].clamp(max=MOST_LOG_SCALE).exp() * known.shapes / 2
+    # Below too: a size that float32 takes for 0 makes a NaN of ciou's angle.
+    half = raw[..., 2:].clamp(-MOST_LOG_SCALE, MOST_LOG_SCALE).exp() * known.shapes / 2
     return torch.cat([centre - half, centre + half], -1)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from netaug_core.data.detection.feed import DetectionFeed
 from netaug_core.detection import average_precision, bootstrap, coco_score
 from netaug_core.detection.average_precision import Definition, VocScore
+from netaug_core.detection.coco_score import CocoScore
 from netaug_core.detection.decoded import Decoded
 from netaug_core.detection.scores import DEFINITIONS
 from netaug_core.export import detection_pictures, detection_reference, onnx_file
@@ -31,6 +32,7 @@ class DetectionExports:
 
     task: Detection
     _precision: dict[tuple[Answers, Definition], VocScore] = field(default_factory=dict)
+    _coco: dict[Answers, CocoScore] = field(default_factory=dict)
 
     def write_models(
         self, directory: Path, network: DetectionNetwork, facts: dict[str, str]
@@ -46,9 +48,10 @@ class DetectionExports:
         detector_file.write(directory / MODEL_SAFETENSORS, network, facts)
         shape, path = (network.architecture.in_channels, size), directory / MODEL_ONNX
         if section.decode_in_graph:
-            onnx_file.export(path, Decoded(network, self.task.coding, size), shape, outputs=DECODED)
+            decoded = Decoded(network, self.task.coding, size)
+            onnx_file.export(path, decoded, shape, outputs=DECODED, facts=facts)
         else:
-            onnx_file.export(path, network, shape, outputs=RAW)
+            onnx_file.export(path, network, shape, outputs=RAW, facts=facts)
 
     def write_reference(
         self, path: Path, network: DetectionNetwork, answers: Answers, feed: DetectionFeed
@@ -60,8 +63,7 @@ class DetectionExports:
 
     def scores(self, answers: Answers, best: Best) -> dict[str, Any]:
         """Everything that the field reports, whatever picked the best epoch."""
-        truth, names = self.task.dataset.test.annotations, self.task.dataset.class_names
-        coco = coco_score.score(truth, answers.found, names)
+        coco = self._coco_score(answers)
         area, eleven = self._score(answers, "voc10"), self._score(answers, "voc07")
         own = eleven if self._definition == "voc07" else area
         per_class = [
@@ -92,11 +94,10 @@ class DetectionExports:
         }
 
     def result(self, answers: Answers, best: Best) -> dict[str, float]:
-        truth, names = self.task.dataset.test.annotations, self.task.dataset.class_names
         scores = self.task.score(answers, self.task.dataset.test)
         named = {f"test_{name}": value for name, value in scores.values().items()}
         if "test_ap" not in named:
-            named["test_ap"] = coco_score.score(truth, answers.found, names).ap or 0.0
+            named["test_ap"] = self._coco_score(answers).ap or 0.0
         return {**named, f"validation_{self.task.score_name}": best.score}
 
     def write_pictures(self, directory: Path, answers: Answers) -> dict[str, str]:
@@ -137,6 +138,15 @@ class DetectionExports:
                 dataset.test.annotations, answers.found, dataset.class_names, definition
             )
         return self._precision[key]
+
+    def _coco_score(self, answers: Answers) -> CocoScore:
+        """Likewise."""
+        if answers not in self._coco:
+            dataset = self.task.dataset
+            self._coco[answers] = coco_score.score(
+                dataset.test.annotations, answers.found, dataset.class_names
+            )
+        return self._coco[answers]
 
     @property
     def _definition(self) -> Definition:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from netaug_core.export.markdown import cell
 from netaug_core.export.names import PR_CURVES, SAMPLES
 from netaug_core.export.receipt import SPOKEN
 
@@ -42,7 +43,7 @@ def sections(card: Card) -> list[str]:
     ]
     table = [f"| {name} | {_percent(scores[key])} |" for name, key in whole]
     by_class = [
-        f"| {row['class']} | {row['num_objects']} | {_percent(row['ap50'])} | "
+        f"| {cell(row['class'])} | {row['num_objects']} | {_percent(row['ap50'])} | "
         f"{_percent(row['ap'])} |"
         for row in scores["per_class"]
     ]

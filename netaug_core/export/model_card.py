@@ -6,6 +6,7 @@ from typing import Any
 from netaug_core.cost import Cost
 from netaug_core.data.dataset import Dataset
 from netaug_core.export import detection_card
+from netaug_core.export.markdown import cell
 from netaug_core.export.receipt import Receipt
 from netaug_core.export.verify import VerifyReport
 from netaug_core.spec import JobSpec
@@ -148,7 +149,9 @@ def _table(values: dict[str, Any]) -> str:
 
 
 def _class_table(rows: list[dict[str, Any]]) -> str:
-    lines = [f"| {row['class']} | {row['num_images']} | {row['accuracy']:.2%} |" for row in rows]
+    lines = [
+        f"| {cell(row['class'])} | {row['num_images']} | {row['accuracy']:.2%} |" for row in rows
+    ]
     return "\n".join(["| class | images | top-1 |", "|---|---|---|", *lines])
 
 

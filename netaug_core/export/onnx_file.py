@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,12 @@ def write(path: Path, network: Network, input_size: int) -> None:
 
 
 def export(
-    path: Path, network: nn.Module, shape: tuple[int, int], *, outputs: Sequence[str]
+    path: Path,
+    network: nn.Module,
+    shape: tuple[int, int],
+    *,
+    outputs: Sequence[str],
+    facts: Mapping[str, str] | None = None,
 ) -> None:
     """Export with torch's exporter; the weights lie in the same file.
 
@@ -33,6 +38,7 @@ def export(
         network: any that takes images.
         shape: channels and side of its images.
         outputs: their names.
+        facts: metadata of the file.
     """
     network.eval()
     channels, side = shape
@@ -55,6 +61,7 @@ def export(
     assert program is not None  # noqa: S101  # for mypy: so it is without dynamo
     model = program.model_proto
     _strip(model)
+    onnx.helper.set_model_props(model, dict(facts or {}))
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 

@@ -65,8 +65,21 @@ def read_anchors(path: Path) -> tuple[Shape, ...]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return _ANCHORS.validate_python(json.loads(file.metadata()[READING])["anchors"])
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ExportMismatch(f"{path.name} cannot be loaded again: {error}") from error
+    return anchors_of(path, metadata)
+
+
+def anchors_of(path: Path, metadata: Mapping[str, str]) -> tuple[Shape, ...]:
+    """The anchors in the metadata of a file, whichever its format.
+
+    Raises:
+        ExportMismatch: it does not say them.
+    """
+    try:
+        return _ANCHORS.validate_python(json.loads(metadata[READING])["anchors"])
+    except (KeyError, TypeError, ValueError) as error:
         raise ExportMismatch(f"{path.name} does not say its anchors: {error}") from error
 
 

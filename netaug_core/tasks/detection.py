@@ -34,6 +34,7 @@ from netaug_core.training.evaluate_detection import Answers, Reading
 from netaug_core.training.pretrained_detector import DetectorNet
 from netaug_core.weights import Inputs, WeightsFile
 
+LEAST_SIDE = 0.01  # pixels, of a found anchor
 ANCHOR_SEED = 0  # the anchors belong to the dataset and the input size, not to a run
 
 
@@ -91,7 +92,10 @@ class Detection:
             found = anchors.find(shapes, YOLOV3_ANCHORS, seed=ANCHOR_SEED)
         except ValueError as error:
             raise BadData(f"detection.{error}") from error
-        return tuple((round(width, 2), round(height, 2)) for width, height in found)
+        return tuple(
+            (max(LEAST_SIDE, round(width, 2)), max(LEAST_SIDE, round(height, 2)))
+            for width, height in found
+        )
 
     @cached_property
     def coding(self) -> Coding:

@@ -1,10 +1,11 @@
 """Datasets by name: what is found, and what is refused with a reason."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from netaug_core import datasets
+from netaug_core import datasets, detection_sets
 from netaug_core.datasets import RefusedPath, UnknownDataset
 from netaug_core.errors import BadData
 from tests.netaug_core import shapes
@@ -83,3 +84,46 @@ def test_the_digest_covers_names_and_contents(root: Path) -> None:
     digests.append(datasets.folder_digest(folder))
 
     assert len(set(digests)) == 3
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "broken"])
+def test_an_odd_file_takes_no_other_dataset_with_it(root: Path, kind: str) -> None:
+    annotations = root / "odd" / "annotations"
+    annotations.mkdir(parents=True)
+    odd = annotations / "instances_val.json"
+    if kind == "folder":
+        odd.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.write_text("{}")
+
+    names = {info.name for info in datasets.catalogue([root])}
+
+    assert "kitchen/stripes" in names
+    assert "odd" not in names
+    with pytest.raises(BadData, match=r"instances_val\.json"):
+        datasets.find("odd", [root])
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("\n".join(map(str, range(2001))).encode(), "more than 2,000 classes"),
+        (b"caf\xe9\n", "not UTF-8 text"),
+        (b"cat\ncat\n", "none twice"),
+    ],
+)
+def test_classes_that_cannot_be_are_told(root: Path, content: bytes, sentence: str) -> None:
+    (root / "voc" / "ImageSets" / "Main").mkdir(parents=True)
+    (root / "voc" / "classes.txt").write_bytes(content)
+
+    with pytest.raises(BadData, match=sentence):
+        datasets.find("voc", [root])
+
+
+def test_a_byte_order_mark_is_no_part_of_a_class(root: Path) -> None:
+    (root / "voc" / "ImageSets" / "Main").mkdir(parents=True)
+    (root / "voc" / "classes.txt").write_bytes(b"\xef\xbb\xbfcat\r\ndog\r\n")
+
+    assert detection_sets.voc_classes(root / "voc") == ("cat", "dog")

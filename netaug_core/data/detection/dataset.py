@@ -9,6 +9,7 @@ from netaug_core.data.split import VALIDATION_SEED
 from netaug_core.datasets import DatasetInfo
 from netaug_core.errors import BadData
 
+LEAST_TRAINING = 2  # batch normalisation needs two pictures to have a variance
 RESIZES = {
     "stretch": "the whole picture to the square, whatever its proportions",
     "letterbox": "as large as fits, in the middle; the rest is (124, 116, 104)",
@@ -39,12 +40,12 @@ def open_detection(
     location = info.location
     dataset = read_detection_folder(location)
     total = len(dataset.train)
-    if total <= 1:
+    if total < LEAST_TRAINING + 1:
         raise BadData(
-            f"data.dataset: {location} has {total} training picture; it needs at least 2, one of "
-            "them for validation"
+            f"data.dataset: {info.name} has {total} training pictures; it needs at least "
+            f"{LEAST_TRAINING + 1}, one of them for validation"
         )
-    count = min(max(1, round(validation_fraction * total)), total - 1)
+    count = min(max(1, round(validation_fraction * total)), total - LEAST_TRAINING)
     order = permutation(VALIDATION_SEED, 0, total)
     order[:count].sort()
     order[count:].sort()

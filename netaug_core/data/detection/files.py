@@ -59,6 +59,8 @@ def content(path: Path, most_bytes: int) -> bytes:
     """
     if path.is_symlink():
         raise BadData(f"data.dataset: {path} is a link; put the file itself there")
+    if path.exists() and not path.is_file():
+        raise BadData(f"data.dataset: {path} is no plain file; put one there")
     try:
         with path.open("rb") as file:
             read = file.read(most_bytes + 1)

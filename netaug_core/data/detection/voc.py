@@ -112,7 +112,7 @@ def _entries(list_file: Path, faults: Faults) -> list[_Entry]:
 
 def _names(list_file: Path, faults: Faults) -> list[str]:
     try:
-        text = files.content(list_file, MOST_LIST_BYTES).decode()
+        text = files.content(list_file, MOST_LIST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadData(f"data.dataset: {list_file} is not UTF-8 text; write it anew") from error
     names = [line.strip() for line in text.splitlines() if line.strip()]

@@ -61,3 +61,11 @@ def test_calibration_s_batches_are_the_same_for_any_number_of_ranks() -> None:
     second = calibration_batches(3000, 5 * EVALUATION_BATCH, Rank(1, 2))
 
     assert [batch.tolist() for batch in second] == [batch.tolist() for batch in alone[1::2]]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(32, [32]), (33, [32]), (34, [32, 2]), (1, [1])])
+def test_calibration_leaves_no_picture_alone(count: int, expected: list[int]) -> None:
+    """Alone it has no variance, where a map is a single pixel."""
+    batches = calibration_batches(100, count, Rank(0, 1), 32)
+
+    assert [len(batch) for batch in batches] == expected

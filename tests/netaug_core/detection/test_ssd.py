@@ -1,5 +1,6 @@
 """SSD's anchors, matching and loss, against torchvision's own."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import torch
@@ -116,3 +117,20 @@ def test_the_code_is_torchvisions_and_decoding_inverts_it() -> None:
         boxes.flatten(0, 1)[targets.anchors], targets.boxes, rtol=1e-4, atol=1e-3
     )
     assert scores.shape[2] == SSD.num_classes
+
+
+def test_fewer_objects_than_devices_weigh_as_on_one_device() -> None:
+    """Four devices with a picture each, of which one has an object with a single anchor."""
+    box = known().boxes[40].tolist()
+    raw = raw_output()[:1].expand(4, -1, -1)
+    alone = CODING.assign(objects([tuple(box)]), 4, known())
+    whole = CODING.loss(raw, alone, known()).total
+
+    shares = []
+    for picture in range(4):
+        own = CODING.assign(objects([tuple(box)] if picture == 0 else []), 1, known())
+        own = replace(own, mean_pairs=len(alone.anchors) / 4)
+        shares.append(CODING.loss(raw[:1], own, known()).total)
+
+    assert len(alone.anchors) < 4
+    torch.testing.assert_close(torch.stack(shares).mean(), whole)

@@ -136,6 +136,18 @@ def test_the_loss_of_boxes_can_be_torchvisions(box_loss: str, theirs: object) ->
     assert torch.isclose(loss.boxes, theirs(found, targets.boxes, reduction="mean"), rtol=1e-5)
 
 
+@pytest.mark.parametrize("box_loss", ["squared", "giou", "ciou"])
+def test_a_size_next_to_nothing_is_no_nan(box_loss: str) -> None:
+    coding = Yolov3Coding.of(YOLO, ANCHORS, box_loss)  # type: ignore[arg-type]  # a literal each
+    targets = coding.assign(random_objects(6, 2), 2, known())
+    raw = torch.full((2, NUM_ANCHORS, 9), -15.0, requires_grad=True)
+
+    coding.loss(raw, targets, known()).total.backward()
+
+    assert raw.grad is not None
+    assert raw.grad.isfinite().all()
+
+
 def test_the_first_pictures_of_an_assignment_are_theirs_alone() -> None:
     wanted = random_objects(9, 3)
     some = wanted.take(wanted.picture < 2)

@@ -182,6 +182,8 @@ def test_the_onnx_file_gives_raw_numbers_or_boxes_and_scores(
         if decode_in_graph:
             coding = exported.task.coding
             expected = list(coding.decode(expected[0], coding.priors(size, CPU)))
+    stated = json.loads(session.get_modelmeta().custom_metadata_map["detection"])
+    assert [tuple(shape) for shape in stated["anchors"]] == list(exported.task.anchors)
     names = ["boxes", "scores"] if decode_in_graph else ["raw"]
     assert [node.name for node in session.get_outputs()] == names
     for output, wanted in zip(outputs, expected, strict=True):

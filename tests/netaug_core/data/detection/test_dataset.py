@@ -31,7 +31,7 @@ def test_validation_is_taken_from_the_training_part_the_same_every_time(tmp_path
         assert annotation.equals(detection_sets.annotation(*detection_sets.OBJECTS[number]))
 
 
-@pytest.mark.parametrize(("fraction", "expected"), [(0.0, 1), (0.5, 2), (1.0, 3)])
+@pytest.mark.parametrize(("fraction", "expected"), [(0.0, 1), (0.5, 2), (1.0, 2)])
 def test_each_part_keeps_a_picture(tmp_path: Path, fraction: float, expected: int) -> None:
     detection_sets.write_coco_folder(tmp_path)
 
@@ -41,11 +41,11 @@ def test_each_part_keeps_a_picture(tmp_path: Path, fraction: float, expected: in
     assert len(opened.train) == 4 - expected
 
 
-def test_one_picture_cannot_be_split(tmp_path: Path) -> None:
+def test_two_pictures_cannot_be_split(tmp_path: Path) -> None:
     part = detection_sets.part(tmp_path / "train", "train")
     other = detection_sets.part(tmp_path / "val", "val")
-    one = DetectionPart(part.paths[:1], part.annotations[:1])
-    write_coco(tmp_path, {"train": one, "val": other}, detection_sets.CLASSES)
+    two = DetectionPart(part.paths[:2], part.annotations[:2])
+    write_coco(tmp_path, {"train": two, "val": other}, detection_sets.CLASSES)
 
-    with pytest.raises(BadData, match="has 1 training picture; it needs at least 2"):
+    with pytest.raises(BadData, match="has 2 training pictures; it needs at least 3"):
         open_detection(tmp_path, 0.1)
