@@ -1,8 +1,12 @@
 """Where a picture lies in the network's square input."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
+
+Resize = Literal["letterbox", "stretch"]
 
 
 @dataclass(frozen=True)
@@ -44,3 +48,10 @@ def letterboxed(width: int, height: int, input_size: int) -> Placement:
     across, down = max(1, round(width * scale)), max(1, round(height * scale))
     offset = ((input_size - across) // 2, (input_size - down) // 2)
     return Placement(width, height, (across / width, down / height), offset)
+
+
+# How a picture of some width and height gets its place in an input, by name.
+PLACES: dict[Resize, Callable[[int, int, int], Placement]] = {
+    "letterbox": letterboxed,
+    "stretch": stretched,
+}

@@ -4,20 +4,22 @@ from netaug_core.data.counters import permutation
 from netaug_core.data.dataset import Dataset
 from netaug_core.data.detection.folder import digest, read_detection_folder
 from netaug_core.data.detection.parts import DetectionPart
+from netaug_core.data.detection.transforms import FILL
 from netaug_core.data.folder import NORMALISATION
 from netaug_core.data.split import VALIDATION_SEED
 from netaug_core.datasets import DatasetInfo
+from netaug_core.detection.placement import Resize
 from netaug_core.errors import BadData
 
 LEAST_TRAINING = 2  # batch normalisation needs two pictures to have a variance
-RESIZES = {
+RESIZES: dict[Resize, str] = {
     "stretch": "the whole picture to the square, whatever its proportions",
-    "letterbox": "as large as fits, in the middle; the rest is (124, 116, 104)",
+    "letterbox": f"as large as fits, in the middle; the rest is {FILL}",
 }
 
 
 def open_detection(
-    info: DatasetInfo, validation_fraction: float, resize: str
+    info: DatasetInfo, validation_fraction: float, resize: Resize
 ) -> Dataset[DetectionPart]:
     """Read, check and split a detection dataset.
 

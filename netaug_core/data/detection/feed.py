@@ -19,14 +19,13 @@ from netaug_core.data.detection.parts import DetectionPart
 from netaug_core.data.detection.transforms import (
     DetectionTransform,
     LoadedBatch,
-    Resize,
     load_whole,
     side_of_batch,
 )
 from netaug_core.data.order import Rank
 from netaug_core.data.parts import Normalisation
 from netaug_core.detection.boxes import Objects
-from netaug_core.detection.placement import Placement
+from netaug_core.detection.placement import Placement, Resize
 
 ALONE = Rank(0, 1)
 EVALUATION_BATCH = 32  # of large pictures

@@ -5,7 +5,6 @@ sees what it would have seen. B pictures, M objects in all of them, S side of th
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,12 +19,10 @@ from netaug_core.data.detection.parts import DetectionPart
 from netaug_core.data.detection.photometric import Colours, Strengths
 from netaug_core.data.detection.views import View
 from netaug_core.data.sources import Draws
-from netaug_core.detection import placement
 from netaug_core.detection.annotation import Annotation, Boxes, Flags, Labels
 from netaug_core.detection.boxes import Objects
-from netaug_core.detection.placement import Placement
+from netaug_core.detection.placement import PLACES, Placement, Resize
 
-Resize = Literal["letterbox", "stretch"]
 FILL = (124, 116, 104)  # ImageNet's mean, as SSD has it: about 0 after normalisation
 HALF = 0.5
 SIZE_STREAM = 0x7369_6465  # draws of its own, apart from every other use of the seed
@@ -170,10 +167,9 @@ def load_whole(
     """Pictures (B, 3, S, S) uint8 as they are, and how boxes found there go back to them."""
     images = views.blank(len(positions), size, FILL)
     placements = []
-    place = placement.letterboxed if resize == "letterbox" else placement.stretched
     for canvas, position in zip(images, positions.tolist(), strict=True):
         annotation = part.annotations[position]
-        placed = place(annotation.width, annotation.height, size)
+        placed = PLACES[resize](annotation.width, annotation.height, size)
         _paint(canvas, part, position, _whole_view(placed))
         placements.append(placed)
     return images, tuple(placements)
