@@ -20,8 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     engine = db.create_engine(DatabaseSettings().database_url.get_secret_value(), pool_size=1)
     try:
-        if options.command in {"migrate", "prepare"}:
-            schema.upgrade(engine)
+        if options.command in {"migrate", "prepare"} and not schema.upgrade(engine):
+            sys.stderr.write("a newer release has migrated this database; it stays as it is\n")
         if options.command in {"create-key", "prepare"}:
             _create_key(engine, options)
     finally:

@@ -1,5 +1,9 @@
-"""Bringing a database to the newest schema with the project's migrations."""
+"""Bringing a database to the newest schema with the project's migrations.
 
+A schema serves the release it was made for and the one before (docs/deploy.md, Upgrades).
+"""
+
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,14 +22,37 @@ def _config(connection: sa.Connection | None = None) -> Config:
     return config
 
 
-def upgrade(engine: sa.Engine) -> None:
-    """Run the migrations that are missing. Two at once: the second waits, then finds none."""
+def upgrade(engine: sa.Engine) -> bool:
+    """Run the migrations that are missing. Two at once: the second waits, then finds none.
+
+    Returns:
+        False if a newer release has migrated the database: it stays as it is, and serves this one.
+    """
     with engine.connect() as connection:
+        if _is_newer(connection):
+            return False
+        connection.rollback()
         command.upgrade(_config(connection), "head")
         connection.commit()
+    return True
 
 
-def is_current(connection: sa.Connection) -> bool:
-    """Whether the database has the schema that this code was written for."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == head
+def serves(connection: sa.Connection) -> bool:
+    """Whether this code can work with the database: it has its schema, or a newer release's."""
+    return _revision(connection) == _history()[0] or _is_newer(connection)
+
+
+def _is_newer(connection: sa.Connection) -> bool:
+    revision = _revision(connection)
+    return revision is not None and revision not in _history()
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def _history() -> tuple[str, ...]:
+    """The revisions that this code knows, the newest first."""
+    script = ScriptDirectory.from_config(_config())
+    return tuple(step.revision for step in script.walk_revisions())

@@ -54,7 +54,7 @@ def _try(look: Callable[[], str]) -> str:
 
 def _database(context: Context) -> str:
     with db.reading(context.engine) as connection:
-        return OK if schema.is_current(connection) else "needs `python -m jobs migrate`"
+        return OK if schema.serves(connection) else "needs `python -m jobs migrate`"
 
 
 def _storage(context: Context) -> str:

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 
 from jobs import db, schema
 from jobs.tables import metadata
+from tests.migrations import histories
 from tests.servers import Postgres
 
 ROOT = Path(__file__).parent.parent.parent
@@ -74,12 +75,28 @@ def test_a_column_that_no_migration_makes_is_found(engine: sa.Engine) -> None:
     assert difference[0] == "add_column"
 
 
-def test_a_database_is_current_only_after_its_migrations(empty: sa.Engine) -> None:
+def test_a_database_serves_only_after_its_migrations(empty: sa.Engine) -> None:
     with empty.connect() as connection:
-        assert not schema.is_current(connection)
-    schema.upgrade(empty)
+        assert not schema.serves(connection)
+    assert schema.upgrade(empty)
     with empty.connect() as connection:
-        assert schema.is_current(connection)
+        assert schema.serves(connection)
+
+
+def test_a_database_of_the_next_release_serves_and_stays_as_it_is(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    histories.migrate(engine, histories.write_next(tmp_path, "pass"))
+    assert not schema.upgrade(engine)
+    with engine.connect() as connection:
+        assert schema.serves(connection)
+        assert MigrationContext.configure(connection).get_current_revision() == histories.NEXT
+
+
+def test_a_database_of_an_earlier_release_does_not_serve(engine: sa.Engine) -> None:
+    downgrade(engine)
+    with engine.connect() as connection:
+        assert not schema.serves(connection)
 
 
 def test_down_to_nothing_and_up_again(engine: sa.Engine) -> None:
