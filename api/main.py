@@ -48,7 +48,11 @@ DECLARED = (JobSpec, KeyRequest, Problem)  # parsed from raw bytes, or answered 
 def create_app(settings: Settings) -> FastAPI:
     """An application with connections of its own."""
     url = settings.database_url.get_secret_value()
-    engine = db.create_engine(url, pool_size=settings.database_pool_size)
+    engine = db.create_engine(
+        url,
+        pool_size=settings.database_pool_size,
+        answer_timeout_s=settings.database_answer_seconds,
+    )
     telemetry = Telemetry(engine)
     app = FastAPIOffline(
         title="NetAug",

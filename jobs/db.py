@@ -1,23 +1,35 @@
 """Engines and transactions. The edges commit (`with db.writing(engine)`), the domain never does."""
 
+import functools
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.abc import PQGen
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 15_000
+ANSWER_TIMEOUT_S = 20.0  # longer than a statement may take: the server, or the way to it, is gone
 POOL_TIMEOUT_S = 5
 BUSY_TIMEOUT_MS = 10_000
 POSTGRES_SESSION = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=30000 "
     "-c timezone=UTC"
 )
+# A peer that went away without a word is noticed by the kernel.
+KEEPALIVE: dict[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+Result = TypeVar("Result")
 
 # What a database that is away or overloaded raises; the same call may succeed later. The drivers'
 # own errors come from jobs.notices, which listens below SQLAlchemy.
@@ -30,26 +42,55 @@ UNAVAILABLE = (
 )
 
 
-def create_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
+class BoundedConnection(psycopg.Connection[Any]):
+    """Waits for no answer for ever: a stalled server, or its proxy, still takes every packet."""
+
+    answer_timeout_s = ANSWER_TIMEOUT_S
+
+    def wait(
+        self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None
+    ) -> Result:
+        try:
+            limit_s = self.answer_timeout_s if timeout is None else timeout
+            return super().wait(gen, interval, limit_s)
+        except psycopg.errors._WaitTimeout as error:
+            if timeout is not None:
+                raise
+            self.pgconn.finish()  # a later answer would be taken for the next statement's
+            raise psycopg.OperationalError(
+                f"the database has not answered for {self.answer_timeout_s:g} seconds"
+            ) from error
+
+
+def create_engine(
+    url: str, *, pool_size: int = 5, answer_timeout_s: float = ANSWER_TIMEOUT_S
+) -> sa.Engine:
     """An engine for Postgres (psycopg) or SQLite (write-ahead log)."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, pool_size)
+    engine = _postgres(parsed, pool_size)
+    sa.event.listen(engine, "do_connect", functools.partial(_connect, answer_timeout_s))
+    return engine
+
+
+def _connect(
+    answer_timeout_s: float, _dialect: object, _entry: object, args: Any, options: Any
+) -> BoundedConnection:
+    connection = BoundedConnection.connect(*args, **options)
+    connection.answer_timeout_s = answer_timeout_s
+    return connection
+
+
+def _postgres(url: sa.URL, pool_size: int) -> sa.Engine:
     return sa.create_engine(
-        parsed.set(drivername="postgresql+psycopg"),
+        url.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=False,
         pool_recycle=1800,
-        connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": POSTGRES_SESSION,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-        },
+        connect_args={"options": POSTGRES_SESSION, **KEEPALIVE},
     )
 
 

@@ -11,6 +11,8 @@ from typing import Protocol
 import psycopg
 import sqlalchemy as sa
 
+from jobs import db
+
 EVENTS = "netaug_events"  # payload: the job's id
 OUTBOX = "netaug_outbox"
 LOOK_EVERY_S = 0.05
@@ -62,7 +64,7 @@ def listening(engine: sa.Engine, channel: str) -> Iterator[Listener]:
     """Listen on a connection of one's own."""
     if engine.dialect.name == "postgresql":
         url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+        with psycopg.connect(url, autocommit=True, **db.KEEPALIVE) as connection:
             connection.execute(f"LISTEN {channel}")
             yield _PostgresListener(connection)
     else:

@@ -54,6 +54,9 @@ class Settings(DatabaseSettings):
     log_cap_bytes: int = Field(10 << 20, ge=1 << 10, description="Of one job's log.")
 
     database_pool_size: int = Field(20, ge=1, le=500)
+    database_answer_seconds: float = Field(
+        20.0, ge=0.5, le=600.0, description="A database that is silent for longer counts as away."
+    )
     log_level: str = "INFO"
 
     @field_validator("data_roots", mode="before")

@@ -33,7 +33,11 @@ class Dispatcher:
 
     def __init__(self, configured: Settings) -> None:
         self._settings = configured
-        self._engine = db.create_engine(configured.database_url.get_secret_value(), pool_size=3)
+        self._engine = db.create_engine(
+            configured.database_url.get_secret_value(),
+            pool_size=3,
+            answer_timeout_s=configured.database_answer_seconds,
+        )
         self._storage = Storage.open(configured)
         self._app = make_app(configured)
         self._name = f"dispatcher-{secrets.token_hex(3)}"

@@ -75,7 +75,11 @@ class Presence:
 def platform() -> Platform:
     """This process's connections."""
     configured = settings()
-    engine = db.create_engine(configured.database_url.get_secret_value(), pool_size=POOL_SIZE)
+    engine = db.create_engine(
+        configured.database_url.get_secret_value(),
+        pool_size=POOL_SIZE,
+        answer_timeout_s=configured.database_answer_seconds,
+    )
     return Platform(engine, Storage.open(configured), configured, threading.Event())
 
 

@@ -33,7 +33,11 @@ def _train_by_script(witness: Path) -> None:
     from worker.supervisor import Platform
 
     configured = settings()
-    engine = db.create_engine(configured.database_url.get_secret_value(), pool_size=tasks.POOL_SIZE)
+    engine = db.create_engine(
+        configured.database_url.get_secret_value(),
+        pool_size=tasks.POOL_SIZE,
+        answer_timeout_s=configured.database_answer_seconds,
+    )
     program = (sys.executable, "-I", "-S", str(TRAINER), "--witness", str(witness))
     platform = Platform(engine, Storage.open(configured), configured, threading.Event(), program)
     tasks.platform = lambda: platform  # type: ignore[assignment]  # it is cached elsewhere

@@ -6,8 +6,11 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Self
+
+import sqlalchemy as sa
 
 BLOCK_BYTES = 1 << 16
 RESENT_AFTER_S = 0.2  # TCP's shortest time-out before it sends a lost segment again
@@ -22,13 +25,23 @@ class Mode(enum.Enum):
     CUT = "cut"  # every connection is reset, new ones at once
 
 
+@dataclass
+class Loss:
+    """Which request's reply is to be lost, on the connection that has sent `after`."""
+
+    request: bytes
+    after: bytes
+    then: Callable[[], object] | None
+
+
 class Link:
     """One connection: the client's side and the server's."""
 
     def __init__(self, client: asyncio.StreamWriter) -> None:
         self.sides = [client]
         self.is_dead = False  # half open: whatever comes is lost
-        self.loses_reply = False
+        self.has_sent: set[bytes] = set()
+        self.loses: Loss | None = None
 
     def reset(self) -> None:
         for side in self.sides:
@@ -46,7 +59,7 @@ class Proxy:
         self._mode = Mode.PASS
         self._latency_s, self._loss = 0.0, 0.0
         self._random = random.Random(0)  # noqa: S311  # a fault, not a secret
-        self._losing: bytes | None = None
+        self._losing: Loss | None = None
         self._links: set[Link] = set()
         self._loop = asyncio.new_event_loop()
         self._passing = asyncio.Event()
@@ -80,13 +93,16 @@ class Proxy:
         self._random = random.Random(seed)  # noqa: S311  # a fault, not a secret
         self._latency_s, self._loss = latency_s, loss
 
-    def lose_reply_to(self, request: bytes) -> None:
-        """Reset the next connection whose client sends these bytes when the server has answered.
+    def lose_reply_to(
+        self, request: bytes, *, after: bytes = b"", then: Callable[[], object] | None = None
+    ) -> None:
+        """Reset the next connection whose client sends `request`, when the server has answered.
 
-        The server has done what was asked, and the client cannot know. `reply_lost` is set then.
+        The server has done what was asked, and the client cannot know. Only a connection that has
+        sent `after` before is meant. `then` is called, and `reply_lost` set, before the reset.
         """
         self.reply_lost.clear()
-        self._losing = request
+        self._losing = Loss(request, after, then)
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S)
@@ -141,16 +157,26 @@ class Proxy:
         self, link: Link, client: asyncio.StreamReader, server: asyncio.StreamWriter
     ) -> None:
         while block := await client.read(BLOCK_BYTES):
-            if self._losing is not None and self._losing in block:
-                self._losing, link.loses_reply = None, True
+            self._note_request(link, block)
             await self._pass_on(link, block, server)
         await self._finish(link, server)
+
+    def _note_request(self, link: Link, block: bytes) -> None:
+        losing = self._losing
+        if losing is None:
+            return
+        if losing.after in block:
+            link.has_sent.add(losing.after)
+        if losing.after in link.has_sent and losing.request in block:
+            self._losing, link.loses = None, losing
 
     async def _reply(
         self, link: Link, server: asyncio.StreamReader, client: asyncio.StreamWriter
     ) -> None:
         while block := await server.read(BLOCK_BYTES):
-            if link.loses_reply:
+            if link.loses is not None:
+                if link.loses.then is not None:
+                    link.loses.then()
                 link.reset()
                 self.reply_lost.set()
                 return
@@ -170,3 +196,8 @@ class Proxy:
         await self._passing.wait()
         if not link.is_dead and to.can_write_eof():
             to.write_eof()
+
+
+def through(proxy: Proxy, url: str) -> str:
+    """The same address, reached through the proxy."""
+    return sa.make_url(url).set(port=proxy.port).render_as_string(hide_password=False)
