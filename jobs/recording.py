@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs.dialect import insert_new, now_plus
+from jobs.dialect import insert_many_new, insert_new, now_plus
 from jobs.records import MetricPoint
 from jobs.states import EventType
 from jobs.tables import attempts, checkpoints, events, jobs, metrics
@@ -94,14 +94,9 @@ def append_metrics(
     connection: sa.Connection, job_id: str, attempt: int, points: tuple[MetricPoint, ...]
 ) -> None:
     """Insert metric points; one that is there already is kept."""
-    if not points:
-        return
-    connection.execute(
-        insert_new(connection, metrics),
-        [
+    if points:
+        measured = [
             {
-                "job_id": job_id,
-                "attempt": attempt,
                 "key": point.key,
                 "step": point.step,
                 "epoch": point.epoch,
@@ -109,8 +104,8 @@ def append_metrics(
                 "epoch_end": point.epoch_end,
             }
             for point in points
-        ],
-    )
+        ]
+        insert_many_new(connection, metrics, {"job_id": job_id, "attempt": attempt}, measured)
 
 
 def _finite(value: float | None) -> float | None:

@@ -2,10 +2,11 @@
 
 import csv
 import io
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, model_validator
+from sqlalchemy import Connection
 
 from api import answers, pages
 from api.auth import Reader
@@ -13,7 +14,7 @@ from api.context import Shared
 from api.routes.jobs import NO_JOB
 from api.schemas import MetricPage
 from api.words import JobId, Word
-from jobs import db, queries
+from jobs import db, history, queries
 from jobs.records import MetricPoint
 
 router = APIRouter(prefix="/jobs", tags=["metrics"])
@@ -21,11 +22,29 @@ router = APIRouter(prefix="/jobs", tags=["metrics"])
 CSV = "text/csv"
 
 
+MOST_SAMPLED = 2000
+
+
 class MetricQuery(pages.NoQuery):
     limit: int = Field(pages.MOST_POINTS, ge=1, le=pages.MOST_POINTS)
     cursor: pages.Cursor = None
     key: list[Word] = Field([], max_length=20, examples=[["train_loss", "validation_accuracy"]])
     epoch_end: bool | None = Field(None, description="True: only values of whole epochs.")
+    max_points: int | None = Field(
+        None,
+        ge=2,
+        le=MOST_SAMPLED,
+        description="The whole history in at most so many points of each key, in one page: of "
+        "each stretch of steps the smallest and the largest value. Without `limit` and `cursor`.",
+    )
+
+    @model_validator(mode="after")
+    def _one_page_is_all(self) -> Self:
+        if self.max_points is not None and self.model_fields_set & {"limit", "cursor"}:
+            raise ValueError(
+                f"max_points: {self.max_points} points come in one page; leave limit and cursor out"
+            )
+        return self
 
 
 @router.get(
@@ -45,25 +64,37 @@ def list_metrics(
     query: Annotated[MetricQuery, Query()],
 ) -> Response:
     """Points by step and key. Where attempts overlap, the newest attempt's value."""
-    position = pages.decode(query.cursor, int, str)
     with db.reading(context.engine) as connection:
         queries.get_job(connection, who.tenant, job_id)
-        found = queries.list_metrics(
-            connection,
-            job_id,
-            keys=tuple(query.key),
-            after=(int(position[0]), str(position[1])) if position else None,
-            epoch_end=query.epoch_end,
-            limit=query.limit + 1,
-        )
-    items = found[: query.limit]
-    more = len(found) > query.limit
-    cursor = pages.encode(items[-1].step, items[-1].key) if more else None
+        items, cursor = _points(connection, job_id, query)
     headers = pages.next_link(request, cursor)
     if CSV in request.headers.get("accept", ""):
         return Response(_csv(items), headers=headers, media_type=CSV)
     page = MetricPage.model_construct(items=items, next_cursor=cursor)
     return answers.answer(page, headers=headers)
+
+
+def _points(
+    connection: Connection, job_id: str, query: MetricQuery
+) -> tuple[list[MetricPoint], str | None]:
+    """The points of this page, and the cursor of the next."""
+    keys = tuple(query.key)
+    if query.max_points is not None:
+        sampled = history.sample(
+            connection, job_id, max_points=query.max_points, keys=keys, epoch_end=query.epoch_end
+        )
+        return sampled, None
+    position = pages.decode(query.cursor, int, str)
+    found = queries.list_metrics(
+        connection,
+        job_id,
+        keys=keys,
+        after=(int(position[0]), str(position[1])) if position else None,
+        epoch_end=query.epoch_end,
+        limit=query.limit + 1,
+    )
+    items, more = found[: query.limit], len(found) > query.limit
+    return items, pages.encode(items[-1].step, items[-1].key) if more else None
 
 
 def _csv(points: list[MetricPoint]) -> str:

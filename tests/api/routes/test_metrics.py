@@ -70,3 +70,18 @@ def test_a_value_that_is_not_finite_is_null(client: TestClient, platform: Platfo
 @pytest.mark.parametrize("query", ["limit=1001", "cursor=WzFd", "key=%00", "epoch_end=odd", "x=1"])
 def test_a_bad_query_is_422(client: TestClient, url: str, query: str) -> None:
     assert client.get(f"{url}?{query}").status_code == 422
+
+
+def test_a_whole_history_comes_in_few_points(client: TestClient, url: str) -> None:
+    answer = client.get(f"{url}?max_points=2&key=loss")
+
+    assert [item["value"] for item in answer.json()["items"]] == [1.0, 3.0]
+    assert answer.json()["next_cursor"] is None
+    assert len(client.get(f"{url}?max_points=2&epoch_end=true").json()["items"]) == 2
+
+
+def test_a_sampled_history_has_no_pages(client: TestClient, url: str) -> None:
+    answer = client.get(f"{url}?max_points=10&limit=5")
+
+    assert answer.status_code == 422
+    assert "leave limit and cursor out" in answer.text
