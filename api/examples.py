@@ -76,6 +76,15 @@ ATTEMPT = {
     "message": None,
     "exit_code": None,
     "environment": None,
+    "lost_steps": None,
+    "lost_seconds": None,
+}
+RECEIPT = {
+    "attempts": 1,
+    "lost_steps": 0,
+    "lost_seconds": 0.0,
+    "equals_undisturbed": None,
+    "statement": "there is no result to compare",
 }
 JOB_VIEW: dict[str, Any] = {
     **SUMMARY,
@@ -90,6 +99,7 @@ JOB_VIEW: dict[str, Any] = {
     "seconds_used": 0.0,
     "failure": None,
     "attempts": [ATTEMPT],
+    "receipt": RECEIPT,
 }
 EVENT = {
     "seq": 2,

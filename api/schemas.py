@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.moments import Moment
 from jobs.keys import NewKey, Scope
+from jobs.receipts import Loss, Receipt
 from jobs.records import ApiKey, Artifact, Attempt, Event, ListedJob, MetricPoint
 from jobs.states import AttemptOutcome, EventType, JobStatus
 from netaug_core.datasets import DatasetInfo
@@ -66,13 +67,38 @@ class AttemptView(BaseModel):
     message: str | None
     exit_code: int | None
     environment: dict[str, Any] | None
+    lost_steps: int | None = Field(
+        description="Trained after the checkpoint that was gone on from; null until that is known."
+    )
+    lost_seconds: float | None = Field(
+        description="From when that checkpoint was stored to when the attempt's end was noticed."
+    )
 
     @classmethod
-    def of(cls, attempt: Attempt) -> "AttemptView":
-        fields = {
-            name: getattr(attempt, name) for name in cls.model_fields if name != "failure_class"
-        }
-        return cls.model_construct(failure_class=attempt.failure, **fields)
+    def of(cls, attempt: Attempt, loss: Loss | None) -> "AttemptView":
+        given = vars(attempt)
+        return cls.model_construct(
+            failure_class=attempt.failure,
+            lost_steps=None if loss is None else loss.steps,
+            lost_seconds=None if loss is None else round(loss.seconds, 3),
+            **{name: given[name] for name in cls.model_fields if name in given},
+        )
+
+
+class ReceiptView(BaseModel):
+    """What a job's lost attempts cost, and whether its result is that of an undisturbed run."""
+
+    attempts: int
+    lost_steps: int
+    lost_seconds: float
+    equals_undisturbed: bool | None = Field(
+        description="Bit for bit; null where it cannot be said."
+    )
+    statement: str = Field(description="Why.")
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "ReceiptView":
+        return cls.model_construct(**vars(receipt))
 
 
 class JobView(JobSummary):
@@ -89,6 +115,7 @@ class JobView(JobSummary):
     seconds_used: float = Field(description="Of resources.time_limit_seconds, all attempts.")
     failure: FailureView | None
     attempts: list[AttemptView]
+    receipt: ReceiptView | None = Field(description="Null before the first attempt.")
 
 
 class JobPage(BaseModel):

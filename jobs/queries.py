@@ -1,5 +1,6 @@
 """Reads. Lists go by key, newest first; nothing counts a big table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from jobs.errors import ArtifactNotFound, JobNotFound
+from jobs.receipts import WrittenCheckpoint
 from jobs.records import (
     Artifact,
     Attempt,
@@ -113,6 +115,21 @@ def list_attempts(connection: sa.Connection, job_id: str) -> list[Attempt]:
     """All attempts of a job, the first one first."""
     rows = connection.execute(_ATTEMPTS, {"job": job_id})
     return [Attempt(*row) for row in rows.all()]
+
+
+def written_checkpoints(
+    connection: sa.Connection, job_id: str, steps: Sequence[int]
+) -> list[WrittenCheckpoint]:
+    """When checkpoints of these steps were stored; by the events, which outlive the files."""
+    step = event_table.c.data["step"].as_integer()
+    rows = connection.execute(
+        sa.select(event_table.c.attempt, step, event_table.c.created_at).where(
+            event_table.c.job_id == job_id,
+            event_table.c.type == EventType.CHECKPOINT,
+            step.in_(steps),
+        )
+    )
+    return [WrittenCheckpoint(*row) for row in rows.all()]
 
 
 def list_events(

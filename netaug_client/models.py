@@ -68,6 +68,18 @@ class Attempt(Answer):
     message: str | None = None
     exit_code: int | None = None
     environment: dict[str, Any] | None = None
+    lost_steps: int | None = None
+    lost_seconds: float | None = None
+
+
+class Receipt(Answer):
+    """What a job's lost attempts cost; `equals_undisturbed` is None where it cannot be said."""
+
+    attempts: int
+    lost_steps: int
+    lost_seconds: float
+    equals_undisturbed: bool | None = None
+    statement: str
 
 
 class JobDetails(JobSummary):
@@ -82,6 +94,7 @@ class JobDetails(JobSummary):
     seconds_used: float = 0.0
     failure: Failure | None = None
     attempts: tuple[Attempt, ...] = ()
+    receipt: Receipt | None = None
 
 
 class DryRun(Answer):

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -22,12 +23,14 @@ from api.schemas import (
     JobPage,
     JobSummary,
     JobView,
+    ReceiptView,
 )
 from api.words import JobId, Word
-from jobs import admission, db, errors, queries, submission, wishes
+from jobs import admission, db, errors, queries, receipts, submission, wishes
 from jobs.idempotency import IdempotencyKey
 from jobs.keys import Principal
 from jobs.queries import JobFilter
+from jobs.receipts import Loss
 from jobs.records import Attempt, Job
 from jobs.states import JobStatus
 from netaug_core.spec import JobSpec
@@ -51,6 +54,17 @@ SPEC_BODY: dict[str, Any] = {
 
 
 Wish = Callable[[Connection, str, str], Job]
+
+
+@dataclass(frozen=True)
+class History:
+    """A job's attempts, and what each lost."""
+
+    attempts: list[Attempt]
+    losses: dict[int, Loss | None]
+
+
+NO_HISTORY = History([], {})
 
 
 class SubmitQuery(pages.NoQuery):
@@ -111,7 +125,7 @@ def create_job(
 def _accepted(job: Job, headers: dict[str, str] | None = None) -> Response:
     """202: the job as it is now; what was asked for goes on."""
     given = {"Location": f"/v1/jobs/{job.id}", **_polling(job), **(headers or {})}
-    return answers.answer(_view(job, [], None, None), 202, given)
+    return answers.answer(_view(job, NO_HISTORY, None, None), 202, given)
 
 
 def _polling(job: Job) -> dict[str, str]:
@@ -119,12 +133,13 @@ def _polling(job: Job) -> dict[str, str]:
     return {} if after is None else {"Retry-After": after}
 
 
-def _view(job: Job, attempts: list[Attempt], position: int | None, log_tail: str | None) -> JobView:
+def _view(job: Job, history: History, position: int | None, log_tail: str | None) -> JobView:
     failure = None
     if job.failure is not None:
         failure = FailureView.model_construct(
             failure_class=job.failure, message=job.failure_message or "", log_tail=log_tail
         )
+    summed = receipts.receipt(job, history.attempts, history.losses)
     return JobView.model_construct(
         id=job.id,
         name=job.name,
@@ -148,7 +163,8 @@ def _view(job: Job, attempts: list[Attempt], position: int | None, log_tail: str
         queue_position=position,
         seconds_used=job.seconds_used,
         failure=failure,
-        attempts=[AttemptView.of(attempt) for attempt in attempts],
+        attempts=[AttemptView.of(one, history.losses[one.attempt]) for one in history.attempts],
+        receipt=None if summed is None else ReceiptView.of(summed),
     )
 
 
@@ -198,9 +214,16 @@ def get_job(
         headers = {"ETag": etag, "Cache-Control": "private, no-cache", **_polling(job)}
         if answers.matches(request, etag):
             return Response(status_code=304, headers=headers)
-        attempts = queries.list_attempts(connection, job_id) if job.attempt else []
+        history = _history(connection, job_id) if job.attempt else NO_HISTORY
         tail = queries.log_tail(connection, job_id) if job.failure is not None else None
-    return answers.answer(_view(job, attempts, position, tail), headers=headers)
+    return answers.answer(_view(job, history, position, tail), headers=headers)
+
+
+def _history(connection: Connection, job_id: str) -> History:
+    attempts = queries.list_attempts(connection, job_id)
+    begun = [one.from_step for one in attempts[1:] if one.from_step]
+    written = queries.written_checkpoints(connection, job_id, begun) if begun else []
+    return History(attempts, receipts.losses(attempts, written))
 
 
 def _wish(context: Context, who: Principal, job_id: str, wish: Wish) -> Response:

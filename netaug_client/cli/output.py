@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from netaug_client.models import Artifact, JobDetails, JobSummary
+from netaug_client.models import Artifact, Attempt, JobDetails, JobSummary, Receipt
 
 # What scores are called for people; a list shows the first that a job has.
 SCORE_TITLES = {
@@ -82,10 +82,25 @@ def print_job(job: JobDetails) -> None:
         if fact:
             typer.echo(f"{name:15} {fact}")
     for attempt in job.attempts:
-        ending = attempt.outcome or "running"
-        why = f" ({attempt.message})" if attempt.message else ""
-        start = f"from step {attempt.from_step}" if attempt.from_step is not None else "starting"
-        typer.echo(f"attempt {attempt.attempt:<8}{attempt.worker}, {start}, {ending}{why}")
+        typer.echo(f"attempt {attempt.attempt:<8}{_told(attempt)}")
+    if job.receipt is not None and job.receipt.attempts > 1:
+        typer.echo(f"{'crash receipt':15} {_summed(job.receipt)}")
+
+
+def _told(attempt: Attempt) -> str:
+    """Who ran it, from where, how it ended, what was lost."""
+    start = f"from step {attempt.from_step}" if attempt.from_step is not None else "starting"
+    why = f" ({attempt.message})" if attempt.message else ""
+    facts = [attempt.worker, start, f"{attempt.outcome or 'running'}{why}"]
+    if attempt.lost_steps or attempt.lost_seconds:
+        facts.append(f"lost {attempt.lost_steps} steps and {duration(attempt.lost_seconds or 0)}")
+    return ", ".join(facts)
+
+
+def _summed(receipt: Receipt) -> str:
+    lost = f"{receipt.lost_steps} steps and {duration(receipt.lost_seconds)} lost"
+    equal = "equal to an undisturbed run: " if receipt.equals_undisturbed else ""
+    return f"{receipt.attempts} attempts, {lost}; {equal}{receipt.statement}"
 
 
 def print_files(job: JobDetails, files: Sequence[Artifact]) -> None:

@@ -1,5 +1,6 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from starlette.testclient import TestClient
 
 from jobs import db, endings
 from jobs.lifecycle import Ending
+from jobs.recording import Report, StartFacts, StoredCheckpoint
 from jobs.states import AttemptOutcome
 from jobs.tables import events, jobs, outbox
 from netaug_core.errors import FailureClass
@@ -248,3 +250,23 @@ def test_a_malformed_id_is_404(door: TestClient, job_id: str) -> None:
 
     assert answer.status_code == 404
     assert len(answer.content) < 1000
+
+
+def test_a_lost_attempt_tells_what_it_cost(client: TestClient, platform: Platform) -> None:
+    job_id = platform.submit()
+    started = StartFacts(0, "ab" * 32, {"device": "cpu"})
+    written = StoredCheckpoint(40, 1, "key", 1, "ab" * 32)
+    news = Report(batch=1, started=started, checkpoints=(written,), last_step=57)
+    platform.start()
+    platform.report(job_id, 1, news)
+    with db.writing(platform.engine) as connection:
+        endings.fail(connection, job_id, 1, Ending(AttemptOutcome.LOST, FailureClass.INFRA_LOST))
+    platform.start()
+    platform.report(job_id, 2, Report(batch=1, started=replace(started, from_step=40)))
+
+    job = client.get(f"/v1/jobs/{job_id}").json()
+
+    assert [one["lost_steps"] for one in job["attempts"]] == [17, None]
+    assert job["attempts"][0]["lost_seconds"] >= 0
+    assert (job["receipt"]["attempts"], job["receipt"]["lost_steps"]) == (2, 17)
+    assert job["receipt"]["equals_undisturbed"] is None
