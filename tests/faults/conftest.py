@@ -1,13 +1,17 @@
 """Each fault test has servers of its own that it may kill, and is checked at its end."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from jobs import db, schema
 from tests.faults import invariants
 from tests.faults.installation import Installation
-from tests.servers import Redis
+from tests.servers import Postgres, Redis
+
+FEW_CONNECTIONS = 30
 
 
 @pytest.fixture
@@ -20,9 +24,36 @@ def own_redis(redis_server: Redis) -> Iterator[Redis]:
 
 
 @pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A Postgres that this test alone may kill or fill; its database `own` is migrated."""
+    server = Postgres("-c", f"max_connections={FEW_CONNECTIONS}")
+    server.start()
+    engine = db.create_engine(server.create_database("own"))
+    schema.upgrade(engine)
+    engine.dispose()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
 def installation(postgres_url: str, own_redis: Redis, tmp_path: Path) -> Iterator[Installation]:
     """Nothing runs in it yet. Every acknowledged job must end, and every invariant hold."""
-    installation = Installation(postgres_url, own_redis.url, tmp_path)
+    with _checked(Installation(postgres_url, own_redis.url, tmp_path)) as installation:
+        yield installation
+
+
+@pytest.fixture
+def lone_installation(
+    own_postgres: Postgres, own_redis: Redis, tmp_path: Path
+) -> Iterator[Installation]:
+    """An installation whose Postgres is its own, too."""
+    url = own_postgres.url("own")
+    with _checked(Installation(url, own_redis.url, tmp_path)) as installation:
+        yield installation
+
+
+@contextmanager
+def _checked(installation: Installation) -> Iterator[Installation]:
     try:
         yield installation
         invariants.check(installation)

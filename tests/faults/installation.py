@@ -99,9 +99,9 @@ class Installation:
         self.running.append(process)
         return process
 
-    def start_api(self, *options: str) -> "subprocess.Popen[bytes]":
+    def start_api(self, *options: str, **environment: str) -> "subprocess.Popen[bytes]":
         """Start the API and wait until it answers."""
-        process = self.start("api", *options)
+        process = self.start("api", *options, **environment)
         self.until(lambda: self._answers(process), "the API answers")
         return process
 
