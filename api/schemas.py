@@ -33,7 +33,7 @@ class FailureView(BaseModel):
 
 
 class JobSummary(BaseModel):
-    """A job in a list."""
+    """What a list shows of a job, and its whole view too."""
 
     id: str
     name: str
@@ -47,10 +47,6 @@ class JobSummary(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-
-    @classmethod
-    def of(cls, job: ListedJob) -> "JobSummary":
-        return cls.model_construct(**vars(job))
 
 
 class AttemptView(BaseModel):
@@ -119,7 +115,7 @@ class JobView(JobSummary):
 
 
 class JobPage(BaseModel):
-    items: list[JobSummary]
+    items: list[ListedJob]  # the records as they are: building fifty models took most of a request
     next_cursor: str | None
 
 

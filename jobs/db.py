@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import psycopg
 import sqlalchemy as sa
 from psycopg.abc import PQGen
+from pydantic_core import from_json
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -90,6 +91,7 @@ def _postgres(url: sa.URL, pool_size: int) -> sa.Engine:
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=False,
         pool_recycle=1800,
+        json_deserializer=from_json,  # a third of the time that the standard library takes
         connect_args={"options": POSTGRES_SESSION, **KEEPALIVE},
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -86,28 +87,46 @@ def _one_job(connection: sa.Connection, statement: sa.Select[Any], tenant: str, 
 
 def list_jobs(connection: sa.Connection, tenant: str, wanted: JobFilter) -> list[ListedJob]:
     """A page of a tenant's jobs, newest first; without their specs, which are most of a row."""
-    conditions: list[sa.ColumnElement[bool]] = [jobs.c.tenant == tenant]
-    if wanted.before is not None:
-        conditions.append(jobs.c.id < wanted.before)
-    if wanted.statuses:
-        conditions.append(jobs.c.status.in_(wanted.statuses))
-    if wanted.name is not None:
-        conditions.append(jobs.c.name == wanted.name)
-    if wanted.created_after is not None:
-        conditions.append(jobs.c.created_at > wanted.created_after)
-    conditions.extend(_has_tag(tenant, tag) for tag in wanted.tags)
-    rows = connection.execute(
-        _LISTED.where(*conditions)
-        # Both columns, so that the planner walks this tenant's part of the index only.
-        .order_by(jobs.c.tenant.desc(), jobs.c.id.desc())
-        .limit(wanted.limit)
-    )
+    given: dict[str, Any] = {
+        "tenant": tenant,
+        "limit": wanted.limit,
+        "before": wanted.before,
+        "statuses": wanted.statuses or None,
+        "name": wanted.name,
+        "created_after": wanted.created_after,
+    }
+    tags = {f"tag_{index}": tag for index, tag in enumerate(wanted.tags)}
+    values = {name: value for name, value in given.items() if value is not None} | tags
+    rows = connection.execute(_page(frozenset(values)), values)
     return [ListedJob(*row) for row in rows.all()]
 
 
-def _has_tag(tenant: str, tag: str) -> sa.ColumnElement[bool]:
+@cache
+def _page(given: frozenset[str]) -> sa.Select[Any]:
+    """The statement for a page under these conditions."""
+    conditions: dict[str, sa.ColumnElement[bool]] = {
+        "before": jobs.c.id < sa.bindparam("before"),
+        "statuses": jobs.c.status.in_(sa.bindparam("statuses", expanding=True)),
+        "name": jobs.c.name == sa.bindparam("name"),
+        "created_after": jobs.c.created_at > sa.bindparam("created_after"),
+    }
+    return (
+        _LISTED.where(
+            jobs.c.tenant == sa.bindparam("tenant"),
+            *(condition for name, condition in conditions.items() if name in given),
+            *(_has_tag(name) for name in sorted(given) if name.startswith("tag_")),
+        )
+        # Both columns, so that the planner walks this tenant's part of the index only.
+        .order_by(jobs.c.tenant.desc(), jobs.c.id.desc())
+        .limit(sa.bindparam("limit"))
+    )
+
+
+def _has_tag(parameter: str) -> sa.ColumnElement[bool]:
     return sa.exists().where(
-        job_tags.c.tenant == tenant, job_tags.c.tag == tag, job_tags.c.job_id == jobs.c.id
+        job_tags.c.tenant == sa.bindparam("tenant"),
+        job_tags.c.tag == sa.bindparam(parameter),
+        job_tags.c.job_id == jobs.c.id,
     )
 
 

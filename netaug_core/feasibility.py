@@ -1,6 +1,7 @@
 """Whether a network can be trained as a spec asks, told before any training. Torch-free."""
 
 import itertools
+from functools import lru_cache
 
 from pydantic_core import PydanticCustomError
 
@@ -150,14 +151,30 @@ def _check_squares(
 def _check_multipliers(architecture: Architecture, augment: AugmentSpec) -> None:
     for field in ("width_multipliers", "expand_multipliers"):
         multipliers: tuple[float, ...] = getattr(augment, field)
-        for low, high in itertools.pairwise(multipliers):
-            if _at(architecture, field, low) == _at(architecture, field, high):
-                raise PydanticCustomError(
-                    "multipliers_collapse",
-                    "augment.{field}: {low} and {high} give {name} the same channels everywhere; "
-                    "leave one of them out, or [1.0] alone if the network has nothing to widen",
-                    {"field": field, "low": low, "high": high, "name": architecture.name},
-                )
+        alike = _first_alike(architecture, field, multipliers)
+        if alike is not None:
+            low, high = alike
+            raise PydanticCustomError(
+                "multipliers_collapse",
+                "augment.{field}: {low} and {high} give {name} the same channels everywhere; "
+                "leave one of them out, or [1.0] alone if the network has nothing to widen",
+                {"field": field, "low": low, "high": high, "name": architecture.name},
+            )
+
+
+# Most specs of an installation share few networks, and this is most of what a check costs.
+@lru_cache(maxsize=256)
+def _first_alike(
+    architecture: Architecture, field: str, multipliers: tuple[float, ...]
+) -> tuple[float, float] | None:
+    """Two neighbours that make no difference to the network."""
+    networks = [_at(architecture, field, multiplier) for multiplier in multipliers]
+    for (low, high), (narrow, wide) in zip(
+        itertools.pairwise(multipliers), itertools.pairwise(networks), strict=True
+    ):
+        if narrow == wide:
+            return low, high
+    return None
 
 
 def _at(architecture: Architecture, field: str, multiplier: float) -> Architecture:

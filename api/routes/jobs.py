@@ -21,7 +21,6 @@ from api.schemas import (
     DryRun,
     FailureView,
     JobPage,
-    JobSummary,
     JobView,
     ReceiptView,
 )
@@ -178,7 +177,7 @@ def list_jobs(
         found = queries.list_jobs(connection, who.tenant, _filter(query, position))
     items, more = found[: query.limit], len(found) > query.limit
     cursor = pages.encode(items[-1].id) if more else None
-    page = JobPage.model_construct(items=[JobSummary.of(job) for job in items], next_cursor=cursor)
+    page = JobPage.model_construct(items=items, next_cursor=cursor)
     return answers.answer(page, headers=pages.next_link(request, cursor))
 
 
