@@ -14,9 +14,10 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 
-from jobs import db, keys, queries
+from jobs import admission, db, keys, queries, submission
 from jobs.keys import Scope
 from jobs.records import Attempt, Job
+from netaug_core.spec import JobSpec
 from tests.faults.chain_trainer import STEP_MS
 from tests.servers import free_port
 
@@ -99,6 +100,26 @@ class Installation:
         self.running.append(process)
         return process
 
+    def start_reborn(self, role: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a process that lives again after each death at a failpoint."""
+        return self.start(role, "--reborn", "--failpoint", str(self.failpoint), **environment)
+
+    @property
+    def failpoint(self) -> Path:
+        return self.directory / "failpoint"
+
+    def arm(self, point: str) -> None:
+        """Let the next process that gets to this point die there."""
+        written = self.failpoint.with_suffix(".new")
+        written.write_text(point)
+        written.rename(self.failpoint)
+
+    def disarm(self) -> bool:
+        """Forget the point; True if somebody died there."""
+        passed = not self.failpoint.exists()
+        self.failpoint.unlink(missing_ok=True)
+        return passed
+
     def start_api(self, *options: str, **environment: str) -> "subprocess.Popen[bytes]":
         """Start the API and wait until it answers."""
         process = self.start("api", *options, **environment)
@@ -142,6 +163,15 @@ class Installation:
         answer = self.call("POST", "/v1/jobs", spec or chain_spec(), headers)
         assert answer.status == 202, answer
         return self.acknowledge(answer)
+
+    def submit_directly(self, spec: Any = None) -> str:
+        """Submit without an API, as it would."""
+        parsed = JobSpec.model_validate(spec or chain_spec())
+        with db.writing(self.engine) as connection:
+            admitted = admission.admit(connection, parsed, (), tenant=TENANT)
+            job_id = submission.submit(connection, parsed, admitted, tenant=TENANT).job.id
+        self.acknowledged.append(job_id)
+        return job_id
 
     def acknowledge(self, answer: Answer) -> str:
         """Hold the platform to this answer: the job must exist, and end."""

@@ -1,34 +1,78 @@
 """`python -m tests.faults.process worker|dispatcher|api`: a real process, prepared for a fault.
 
-The worker is given the scripted trainer; nothing else of it is changed.
+The worker is given the scripted trainer; nothing else of it is changed, but for what is asked:
+`--failpoint FILE` lets it die at the point that the file names, `--reborn` starts it again after
+such a death (by a fork: it has everything imported), `--skew SECONDS` makes its wall clock wrong.
 """
 
 import argparse
+import ctypes
 import importlib
+import os
+import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-
-from jobs import db
-from jobs.settings import settings
-from jobs.storage import Storage
 
 TRAINER = Path(__file__).parent / "chain_trainer.py"
 MODULES = {"worker": "worker.__main__", "dispatcher": "worker.dispatcher", "api": "api.__main__"}
+PR_SET_PDEATHSIG = 1
+PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", choices=MODULES)
     parser.add_argument("--witness", type=Path, help="where trainers write down when they lived")
+    parser.add_argument("--failpoint", type=Path, help="the file that names where to die")
+    parser.add_argument("--reborn", action="store_true", help="live again after each such death")
+    parser.add_argument("--skew", type=float, default=0.0, help="of the wall clock, in seconds")
     options, rest = parser.parse_known_args()
-    if options.role == "worker" and options.witness is not None:
-        _train_by_script(options.witness)
+    if options.skew:
+        from tests.faults import clocks
+
+        clocks.skew(options.skew)
+    if options.failpoint is not None:
+        from tests.faults.failpoints import Failpoints
+
+        Failpoints(options.failpoint).install()
+    run = importlib.import_module(MODULES[options.role]).main
     sys.argv = [options.role, *rest]
-    return int(importlib.import_module(MODULES[options.role]).main())
+
+    def live() -> int:
+        if options.role == "worker" and options.witness is not None:
+            _train_by_script(options.witness)
+        return int(run())
+
+    return _live_again_and_again(live) if options.reborn else live()
+
+
+def _live_again_and_again(live: Callable[[], int]) -> int:
+    """Fork, and fork again whenever the child died at a failpoint; else end with its code."""
+    from tests.faults.failpoints import KILLED
+
+    while True:
+        signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+        child = os.fork()
+        if child == 0:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            for which in PASSED_ON:
+                signal.signal(which, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+            return live()
+        for which in PASSED_ON:
+            signal.signal(which, lambda number, _frame, child=child: os.kill(child, number))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code != KILLED:
+            return code
 
 
 def _train_by_script(witness: Path) -> None:
+    from jobs import db
+    from jobs.settings import settings
+    from jobs.storage import Storage
     from worker import tasks
     from worker.supervisor import Platform
 
