@@ -31,6 +31,31 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class WordOf(sa.Enum):
+    """The words of an enum, as text with a check. A newer release may have written others.
+
+    Such a word comes back as a member of no name, equal to its text: it is shown and passed on,
+    and is none of those that this release acts on.
+    """
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        known: Any = super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call]
+
+        def process(value: str | None) -> Any:
+            try:
+                return known(value)
+            except LookupError:
+                return None if value is None else _unknown(self.enum_class, value)
+
+        return process
+
+
+def _unknown(words: Any, text: str) -> Any:
+    word = str.__new__(words, text)
+    word._name_ = word._value_ = text
+    return word
+
+
 Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts INTEGER keys only
 

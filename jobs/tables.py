@@ -5,7 +5,7 @@ import enum
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table
 
-from jobs.dialect import BigId, Json, UtcDateTime
+from jobs.dialect import BigId, Json, UtcDateTime, WordOf
 from jobs.states import AttemptOutcome, EventType, JobStatus
 from netaug_core.errors import FailureClass
 
@@ -20,9 +20,9 @@ metadata = sa.MetaData(
 )
 
 
-def _enum(values: type[enum.StrEnum], name: str) -> sa.Enum:
-    return sa.Enum(
-        values,
+def _enum(words: type[enum.StrEnum], name: str) -> WordOf:
+    return WordOf(
+        words,
         name=name,
         native_enum=False,
         create_constraint=True,
