@@ -33,13 +33,21 @@ def pending(connection: sa.Connection, limit: int) -> list[Doorbell]:
     return [Doorbell(row.id, row.job_id) for row in rows]
 
 
-def published(connection: sa.Connection, doorbells: list[Doorbell]) -> None:
-    """Take published doorbells out of the outbox."""
+def ringing(connection: sa.Connection, doorbells: list[Doorbell]) -> None:
+    """Note that these are about to be sent.
+
+    In a transaction of its own: a worker that answers at once must not find the job locked, and
+    pass over it.
+    """
     connection.execute(
         sa.update(jobs)
         .where(jobs.c.id.in_([doorbell.job_id for doorbell in doorbells]))
         .values(rung_at=now_plus())
     )
+
+
+def published(connection: sa.Connection, doorbells: list[Doorbell]) -> None:
+    """Take published doorbells out of the outbox."""
     connection.execute(
         sa.delete(outbox).where(outbox.c.id.in_([doorbell.id for doorbell in doorbells]))
     )

@@ -95,6 +95,8 @@ class Dispatcher:
             doorbells = outbox.pending(connection, BATCH)
         if not doorbells:
             return 0
+        with db.writing(self._engine) as connection:
+            outbox.ringing(connection, doorbells)
         for doorbell in doorbells:
             self._app.send_task(DOORBELL, headers={"job_id": doorbell.job_id})
         with db.writing(self._engine) as connection:

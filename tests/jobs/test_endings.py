@@ -18,7 +18,9 @@ def doorbells(connection: sa.Connection) -> list[str]:
 
 def hush(connection: sa.Connection) -> None:
     """The dispatcher publishes all doorbells."""
-    outbox.published(connection, outbox.pending(connection, 100))
+    bells = outbox.pending(connection, 100)
+    outbox.ringing(connection, bells)
+    outbox.published(connection, bells)
 
 
 def test_success_makes_the_artifacts_visible_with_their_events(connection: sa.Connection) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from jobs import admission, db, endings, lifecycle, queries, submission, wishes
+from jobs import admission, db, endings, lifecycle, outbox, queries, submission, wishes
 from jobs.errors import Fenced, IllegalStateChange
 from jobs.idempotency import IdempotencyKey
 from jobs.states import EventType, JobStatus
@@ -26,6 +26,20 @@ def test_of_twenty_claimers_one_gets_the_job(engine: sa.Engine, at_once: AtOnce)
     assert len(claims) == 1
     with db.reading(engine) as connection:
         assert get(connection, job.id).attempt == 1
+
+
+def test_a_job_whose_doorbell_is_being_taken_out_can_be_claimed(
+    postgres_engine: sa.Engine,
+) -> None:
+    with db.writing(postgres_engine) as connection:
+        job = submit(connection)
+        bells = outbox.pending(connection, 10)
+    with db.writing(postgres_engine) as dispatcher:
+        outbox.published(dispatcher, bells)
+        with db.writing(postgres_engine) as worker:
+            claimed = lifecycle.claim(worker, worker="w", gpus=0, lease_seconds=LEASE_S)
+    assert claimed is not None
+    assert claimed.job.id == job.id
 
 
 def test_fifty_submits_with_one_key_make_one_job(engine: sa.Engine, at_once: AtOnce) -> None:
