@@ -1,6 +1,7 @@
 """`python -m api`: one server process."""
 
 import argparse
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,13 +11,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.main import create_app
-from api.wire import Connection
+from api.wire import READ_TIMEOUT_S, Connection
 from jobs import logs
 from jobs.settings import settings
 
 GRACE_S = 3
 KEEP_ALIVE_S = 30
-MOST_CONNECTIONS = 1000
+MOST_CONNECTIONS = 2000
+OTHER_FILES = 200  # the database's connections, logs, downloads
 BACKLOG = 512
 
 
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configured = settings()
     logs.configure(configured.log_level)
     app = create_app(configured)
+    Connection.read_timeout_s = options.read_timeout
     config = uvicorn.Config(
         app,
         host=options.host,
@@ -50,13 +53,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         forwarded_allow_ips=options.trusted_proxy,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
-        limit_concurrency=options.limit_concurrency,
+        limit_concurrency=min(options.limit_concurrency, _files() - OTHER_FILES),
         backlog=BACKLOG,
     )
     server = Server(config, app)
     signal.signal(signal.SIGTERM, server.handle_exit)
     server.run()
     return 0 if server.started else 1
+
+
+def _files() -> int:
+    """How many files this process may open: as many as the system allows it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most if most != resource.RLIM_INFINITY else sys.maxsize
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +78,13 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=MOST_CONNECTIONS,
         help="connections, open streams included; more are answered 503",
+    )
+    parser.add_argument(
+        "--read-timeout",
+        type=float,
+        default=READ_TIMEOUT_S,
+        metavar="SECONDS",
+        help="cut off a client that reads nothing of its answer for so long",
     )
     parser.add_argument(
         "--trusted-proxy", help="address of the proxy whose X-Forwarded headers count"

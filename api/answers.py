@@ -16,8 +16,8 @@ def answer(body: BaseModel, status: int = 200, headers: dict[str, str] | None = 
 
 def errors(*kinds: problems.Kind) -> dict[int | str, dict[str, Any]]:
     """The error answers of an operation, for its OpenAPI description."""
-    always = (problems.UNAUTHENTICATED, problems.FORBIDDEN, problems.INVALID, problems.UNAVAILABLE)
-    return documented(*always, *kinds)
+    always = (problems.UNAUTHENTICATED, problems.FORBIDDEN, problems.INVALID, problems.TOO_MANY)
+    return documented(*always, problems.UNAVAILABLE, *kinds)
 
 
 def documented(*kinds: problems.Kind) -> dict[int | str, dict[str, Any]]:

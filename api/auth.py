@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 
+from api.limits import Lane, Limits
 from api.problems import FORBIDDEN, UNAUTHENTICATED, ApiProblem
 from jobs import db, keys
 from jobs.keys import Principal, Scope
@@ -86,11 +87,27 @@ def _needs(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
             raise ApiProblem(
                 FORBIDDEN, f"this needs a key of scope {scope}; ask an administrator for one"
             )
+        lane = Lane.READ if request.method == "GET" else Lane.WRITE
+        _limits(request).enter(request.scope, found.tenant, lane)
         return found
 
     return principal
 
 
+def _limits(request: Request) -> Limits:
+    limits = request.app.state.context.limits
+    assert isinstance(limits, Limits)  # noqa: S101  # set by create_app
+    return limits
+
+
 Reader = Annotated[Principal, Depends(_needs(Scope.READ))]
 Submitter = Annotated[Principal, Depends(_needs(Scope.SUBMIT))]
 Admin = Annotated[Principal, Depends(_needs(Scope.ADMIN))]
+
+
+async def _new_job(request: Request, who: Submitter) -> Principal:
+    _limits(request).submit(who.tenant)
+    return who
+
+
+JobSubmitter = Annotated[Principal, Depends(_new_job)]

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from fastapi import Depends, Request
 
 from api.auth import KeyRing
+from api.limits import Limits
 from api.streams import Hub
 from jobs.settings import Settings
 from jobs.storage import Storage
@@ -19,6 +20,7 @@ class Context:
     storage: Storage
     keys: KeyRing
     hub: Hub
+    limits: Limits
 
 
 async def _context(request: Request) -> Context:

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.body import too_large
+from api.limits import Limits
 from api.telemetry import Telemetry
 from jobs.ids import new_id
 from netaug_core.spec import MAX_SPEC_BYTES
@@ -71,9 +72,10 @@ class Exchange:
 class Gateway:
     """An ASGI middleware: streams pass through it unbuffered."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, limits: Limits) -> None:
         self._app = app
         self._telemetry = telemetry
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,6 +99,8 @@ class Gateway:
             detail = "unexpected error; the server's log has the request_id"
             answer = problems.respond(scope, problems.INTERNAL, detail)
             await answer(scope, receive, exchange.pass_on)
+        finally:
+            self._limits.leave(scope)
 
 
 def _announces_too_much(scope: Scope) -> bool:

@@ -16,6 +16,7 @@ from api import error_handlers, examples
 from api.auth import BEARER, KeyRing
 from api.context import Context
 from api.gateway import Gateway
+from api.limits import Limits
 from api.problems import Problem
 from api.routes import (
     artifacts,
@@ -53,7 +54,8 @@ def create_app(settings: Settings) -> FastAPI:
         pool_size=settings.database_pool_size,
         answer_timeout_s=settings.database_answer_seconds,
     )
-    telemetry = Telemetry(engine)
+    limits = Limits(settings)
+    telemetry = Telemetry(engine, limits)
     app = FastAPIOffline(
         title="NetAug",
         version=version("netaug"),
@@ -63,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.context = Context(
-        settings, engine, Storage.open(settings), KeyRing(engine), Hub(engine)
+        settings, engine, Storage.open(settings), KeyRing(engine), Hub(engine), limits
     )
     app.state.telemetry = telemetry
     v1 = APIRouter(prefix="/v1", dependencies=[Security(BEARER)])
@@ -72,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(v1)
     app.include_router(service.router)
     error_handlers.install(app)
-    app.add_middleware(Gateway, telemetry=telemetry)
+    app.add_middleware(Gateway, telemetry=telemetry, limits=limits)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's way
     return app
 

@@ -62,6 +62,12 @@ TOO_LARGE = Kind(slug="too-large", status=413, title="The body is too large")
 MEDIA = Kind(slug="unsupported-media-type", status=415, title="The body must be JSON")
 RANGE = Kind(slug="range-not-satisfiable", status=416, title="The file has no such bytes")
 INVALID = Kind(slug="invalid", status=422, title="The request has invalid fields")
+TOO_MANY = Kind(
+    slug="too-many-requests",
+    status=429,
+    title="Too much at once; nothing was done",
+    headers={"Retry-After": "1"},
+)
 INTERNAL = Kind(slug="internal", status=500, title="Something went wrong here")
 UNAVAILABLE = Kind(
     slug="unavailable",
@@ -107,6 +113,7 @@ BY_STATUS = {
         TOO_LARGE,
         MEDIA,
         RANGE,
+        TOO_MANY,
     )
 }
 ALL = (*BY_STATUS.values(), INVALID, INTERNAL, UNAVAILABLE, NOT_FINISHED, *DOMAIN.values())

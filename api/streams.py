@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 PING_S = 15.0
 LISTEN_S = 1.0
 BACKOFF_S = 1.0
-BATCH = 200  # a slow reader holds no more than this many events in memory
+BATCH = 50
+BATCH_CHARACTERS = 100_000  # a slow reader holds little more than this in memory
 
 
 class Hub:
@@ -101,17 +102,29 @@ async def follow(hub: Hub, job_id: str, after: int, fetch: Fetch) -> AsyncIterat
             except (*db.UNAVAILABLE, JobNotFound, Unauthenticated) as error:
                 log.info("stream_ended_early", job_id=job_id, reason=type(error).__name__)
                 return
+            is_whole = _cut_short(events)
             for event in events:
                 after = event.seq
                 yield encode(event)
-            if is_over:
+            if is_whole and is_over:
                 return
-            if len(events) == BATCH:
+            if not is_whole or len(events) == BATCH:
                 continue
             try:
                 await asyncio.wait_for(wake.wait(), PING_S)
             except TimeoutError:
                 yield b": ping\n\n"
+
+
+def _cut_short(events: list[Event]) -> bool:
+    """Take away what a stream should not hold yet; whether nothing was taken."""
+    held = 0
+    for kept, event in enumerate(events, 1):
+        held += len(str(event.data.get("text", "")))  # a log's text; all else is short
+        if held > BATCH_CHARACTERS and kept < len(events):
+            del events[kept:]
+            return False
+    return True
 
 
 def encode(event: Event) -> bytes:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from api.limits import Limits
 from jobs import db, processes, queries
 
 log = structlog.get_logger(__name__)
@@ -43,9 +44,11 @@ class _Queue(Collector):
 class Telemetry:
     """The metrics of one application."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, limits: Limits) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Queue(engine))
+        streams = Gauge("netaug_http_streams", "Open event streams.", registry=self._registry)
+        streams.set_function(lambda: limits.num_streams)
         self._requests = Counter(
             "netaug_http_requests_total",
             "Requests answered.",

@@ -1,4 +1,4 @@
-"""The HTTP connection: bounds on what a client may send, and how slowly, before a route sees it."""
+"""The HTTP connection: bounds on what a client may send, and on how slowly it sends or reads."""
 
 import asyncio
 from typing import Any
@@ -13,12 +13,15 @@ from jobs.ids import new_id
 
 MAX_HEAD_BYTES = 32 << 10  # request line and headers; browsers and proxies send under 8 KiB
 HEAD_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 30.0  # a client that reads nothing of its answer for so long has gone
 
 
 class Connection(HttpToolsProtocol):
     """httptools bounds neither the size of a request's head nor the time it takes to come."""
 
+    read_timeout_s = READ_TIMEOUT_S
     _timer: asyncio.TimerHandle | None = None
+    _reader_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -27,7 +30,22 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
+        self._reader_reads()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        # It may hold a stream's place and memory for ever; closing would wait for it to read.
+        super().pause_writing()
+        self._reader_timer = self.loop.call_later(self.read_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._reader_reads()
+        super().resume_writing()
+
+    def _reader_reads(self) -> None:
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
+            self._reader_timer = None
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -210,6 +210,9 @@ def _process(arguments: list[str], port: int, path: str, url: str) -> Iterator[S
         "NETAUG_DATABASE_URL": url,
         "NETAUG_STORAGE_URL": "file:///tmp/netaug-bench-storage",
         "BENCH_DATABASE_URL": url,
+        "NETAUG_SUBMITS_PER_SECOND": "0",  # measured is what it can do, not what one tenant may
+        "NETAUG_TENANT_REQUESTS_AT_ONCE": "1000",
+        "NETAUG_TENANT_STREAMS_AT_ONCE": "1000",
     }
     process = subprocess.Popen(
         [sys.executable, *arguments], env=environment, stderr=subprocess.DEVNULL

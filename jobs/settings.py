@@ -53,6 +53,15 @@ class Settings(DatabaseSettings):
     )
     log_cap_bytes: int = Field(10 << 20, ge=1 << 10, description="Of one job's log.")
 
+    submits_per_second: float = Field(
+        100.0, ge=0.0, description="Of one tenant, at each API process, on average; 0: no limit."
+    )
+    tenant_requests_at_once: int = Field(
+        200, ge=2, description="In progress at an API process; half of them may change something."
+    )
+    tenant_streams_at_once: int = Field(500, ge=1, description="Open at an API process.")
+    streams_at_once: int = Field(1000, ge=1, description="Of all tenants, at an API process.")
+
     database_pool_size: int = Field(20, ge=1, le=500)
     database_answer_seconds: float = Field(
         20.0, ge=0.5, le=600.0, description="A database that is silent for longer counts as away."

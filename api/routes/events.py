@@ -10,6 +10,7 @@ from pydantic import Field
 from api import answers, auth, pages, streams
 from api.auth import Reader
 from api.context import Context, Shared
+from api.limits import Lane
 from api.problems import INVALID, ApiProblem
 from api.routes.jobs import NO_JOB
 from api.schemas import EventPage, EventView
@@ -62,6 +63,7 @@ async def list_events(
     if EVENT_STREAM not in request.headers.get("accept", ""):
         return await run_in_threadpool(_page, context, who.tenant, job_id, query, request)
     after = _resume_after(query.after, last_event_id)
+    context.limits.enter(request.scope, who.tenant, Lane.STREAM)
     # An unknown job is a 404, not an empty stream.
     await run_in_threadpool(_news, context, who.tenant, job_id, after)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from api import answers, pages, problems
-from api.auth import Reader, Submitter
+from api.auth import JobSubmitter, Reader, Submitter
 from api.body import JsonBody
 from api.context import Context, Shared
 from api.examples import SPECS
@@ -96,7 +96,7 @@ class ListQuery(pages.PageQuery):
 )
 def create_job(
     context: Shared,
-    who: Submitter,
+    who: JobSubmitter,
     body: JsonBody,
     query: Annotated[SubmitQuery, Query()],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,

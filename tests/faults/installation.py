@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +145,7 @@ class Installation:
     ) -> Answer:
         """One request to the API; OSError if it cannot be reached, or the answer is lost."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
-        sent = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        sent = self.bearer() | {"Content-Type": "application/json"}
         content = None if body is None else json.dumps(body)
         try:
             connection.request(method, path, content, sent | (headers or {}))
@@ -156,6 +157,14 @@ class Installation:
             connection.close()
         parsed = json.loads(received) if received else {}
         return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, parsed)
+
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def text(self, path: str) -> str:
+        """A page that is no JSON."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
+            return str(answer.read().decode())
 
     def submit(self, spec: Any = None, *, key: str | None = None) -> str:
         """Submit through the API; the id of the acknowledged job."""
