@@ -39,6 +39,10 @@ class StorageUnavailable(JobsError):
     """The object store does not answer."""
 
 
+class NoSpace(StorageUnavailable):
+    """The disk that holds the object store is full."""
+
+
 class ObjectMissing(JobsError):
     """A stored object is gone or is not what was stored."""
 

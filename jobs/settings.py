@@ -35,6 +35,26 @@ class Settings(DatabaseSettings):
     s3_region: str = "us-east-1"
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
+    storage_answer_seconds: float = Field(
+        120.0, ge=0.1, le=3600.0, description="An object store that takes longer counts as away."
+    )
+    storage_patience_seconds: float = Field(
+        60.0, ge=0.0, le=3600.0, description="For how long a worker tries a store that is away."
+    )
+
+    checkpoints_kept: int = Field(
+        2, ge=1, le=100, description="Newest checkpoints of a job that has not succeeded."
+    )
+    checkpoint_days: float = Field(
+        30.0, ge=0.0, description="For a retry of a failed or cancelled job; after a success none."
+    )
+    log_days: float | None = Field(None, ge=0.0, description="After a job's end; null: for ever.")
+    artifact_days: float | None = Field(
+        None, ge=0.0, description="After a job's success; null: for ever."
+    )
+    orphan_hours: float = Field(
+        24.0, ge=0.0, description="Before an object that no job names is removed."
+    )
 
     data_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     work_dir: Path = Path("/var/lib/netaug/work")

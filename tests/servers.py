@@ -15,10 +15,10 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
-from pydantic import SecretStr
 
 from jobs.settings import Settings
 
@@ -233,7 +233,7 @@ def rclone_binary() -> Path | None:
 
 
 class S3Server:
-    """An S3-compatible server of its own, with one bucket."""
+    """An S3-compatible server of its own, with one bucket: rclone's."""
 
     BUCKET = "netaug"
     ACCESS_KEY = "test-access"
@@ -268,16 +268,31 @@ class S3Server:
     def _connect(self) -> None:
         socket.create_connection(("127.0.0.1", self.port)).close()
 
-    def settings(self, database_url: str, prefix: str = "") -> Settings:
+    def settings(self, database_url: str, prefix: str = "", **values: object) -> Settings:
         """Settings of an installation that stores its objects here."""
-        return Settings(
-            database_url=SecretStr(database_url),
-            storage_url=f"s3://{self.BUCKET}/{prefix}",
-            s3_endpoint=self.url,
-            s3_public_endpoint=self.url,
-            s3_access_key=SecretStr(self.ACCESS_KEY),
-            s3_secret_key=SecretStr(self.SECRET_KEY),
+        return Settings.model_validate(
+            {
+                "database_url": database_url,
+                "storage_url": f"s3://{self.BUCKET}/{prefix}",
+                "s3_endpoint": self.url,
+                "s3_public_endpoint": self.url,
+                "s3_access_key": self.ACCESS_KEY,
+                "s3_secret_key": self.SECRET_KEY,
+                **values,
+            }
         )
+
+    @property
+    def bucket(self) -> Path:
+        """Where the objects lie, as files of their keys' names."""
+        return self._directory / self.BUCKET
+
+    def corrupt(self, key: str) -> None:
+        """Flip a byte of a stored object behind the server's back."""
+        path = self.bucket / key
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -288,3 +303,42 @@ class S3Server:
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+class MotoServer(S3Server):
+    """moto's S3: it keeps its objects in memory, and checks the sizes of parts as S3 does."""
+
+    def __init__(self) -> None:
+        if find_spec("moto") is None:
+            raise FileNotFoundError("no second S3 server: install moto[server]")
+        self._directory = Path(tempfile.mkdtemp(prefix="netaug-moto-"))
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._directory,
+        )
+        _until(self._connect, ConnectionRefusedError)
+        self.client().create_bucket(Bucket=self.BUCKET)
+
+    def client(self) -> Any:
+        """Amazon's own client of this server."""
+        import boto3  # slow, and only some tests need it
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=self.ACCESS_KEY,
+            aws_secret_access_key=self.SECRET_KEY,
+        )
+
+    def corrupt(self, key: str) -> None:
+        held = self.client().get_object(Bucket=self.BUCKET, Key=key)["Body"].read()
+        content = bytearray(held)
+        content[len(content) // 2] ^= 1
+        self.client().put_object(Bucket=self.BUCKET, Key=key, Body=bytes(content))

@@ -78,7 +78,13 @@ class Attempt:
         self._spec = JobSpec.model_validate(claim.job.spec)
         self._lease = Lease(platform.settings.lease_seconds, sent=claimed_at)
         self._news = News()
-        self._uploads = Uploads(platform.storage, self._job_id, self._number, work)
+        self._uploads = Uploads(
+            platform.storage,
+            self._job_id,
+            self._number,
+            work,
+            patience_s=platform.settings.storage_patience_seconds,
+        )
         self._process: TrainerProcess | None = None
         self._ladder: Ladder | None = None
         self._began = time.monotonic()

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 import structlog
@@ -14,6 +15,7 @@ from jobs.recording import StoredCheckpoint
 from jobs.storage import Storage, attempt_key
 from netaug_core.datasets import file_digest
 from netaug_core.events import ArtifactWritten, CheckpointWritten
+from worker.patience import patiently
 from worker.trainer_process import WorkDir
 
 log = structlog.get_logger(__name__)
@@ -22,10 +24,17 @@ Result = TypeVar("Result")
 
 
 class Uploads:
-    """Uploads of one attempt. Every digest is taken again from the bytes that are sent."""
+    """Uploads of one attempt. Every digest is taken again from the bytes that were stored.
 
-    def __init__(self, storage: Storage, job_id: str, attempt: int, work: WorkDir) -> None:
+    A store that is away is tried again for `patience_s` seconds.
+    """
+
+    def __init__(
+        self, storage: Storage, job_id: str, attempt: int, work: WorkDir, *, patience_s: float = 0.0
+    ) -> None:
         self._storage = storage
+        self._patience_s = patience_s
+        self._closing = Event()
         self._job_id = job_id
         self._attempt = attempt
         self._work = work
@@ -34,7 +43,16 @@ class Uploads:
 
     def run(self, work: Callable[[], Result]) -> "Future[Result]":
         """Begin other work with storage."""
-        return self._executor.submit(work)
+        return self._executor.submit(lambda: self._patiently(work))
+
+    def _patiently(self, work: Callable[[], Result]) -> Result:
+        return patiently(work, seconds=self._patience_s, given_up=self._closing)
+
+    def _put(self, key: str, path: Path, *, size_bytes: int, sha256: str) -> None:
+        _check(path, size_bytes, sha256)
+        self._patiently(
+            lambda: self._storage.put_checked(key, path, size_bytes=size_bytes, sha256=sha256)
+        )
 
     def checkpoint(self, event: CheckpointWritten) -> None:
         """Begin to store a checkpoint."""
@@ -48,9 +66,10 @@ class Uploads:
 
     def _store_checkpoint(self, event: CheckpointWritten, held: Path) -> StoredCheckpoint:
         key = attempt_key(self._job_id, self._attempt, "checkpoints", event.name)
-        _check(held, event.size_bytes, event.sha256)
-        self._storage.put(key, held)
-        held.unlink()
+        try:
+            self._put(key, held, size_bytes=event.size_bytes, sha256=event.sha256)
+        finally:
+            held.unlink(missing_ok=True)  # a failed one would keep the disk full
         return StoredCheckpoint(event.step, event.epoch, key, event.size_bytes, event.sha256)
 
     def stored_checkpoints(self) -> list[StoredCheckpoint]:
@@ -78,10 +97,7 @@ class Uploads:
     def _store_artifact(self, event: ArtifactWritten) -> StoredArtifact:
         path = self._work.output / event.name
         key = attempt_key(self._job_id, self._attempt, "artifacts", event.name)
-        _check(path, event.size_bytes, event.sha256)
-        self._storage.put(key, path)
-        if self._storage.size(key) != event.size_bytes:
-            raise ObjectMissing(f"{key} has another size in storage than {event.size_bytes} bytes")
+        self._put(key, path, size_bytes=event.size_bytes, sha256=event.sha256)
         return StoredArtifact(
             name=event.name,
             kind=event.kind,
@@ -93,6 +109,7 @@ class Uploads:
         )
 
     def close(self) -> None:
+        self._closing.set()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 

@@ -99,7 +99,13 @@ def _stream(context: Context, artifact: Artifact, part: tuple[int, int] | None) 
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{artifact.size_bytes}"
     # Before the first byte is sent, a missing object is an error answer and no broken download.
     context.storage.size(artifact.storage_key)
-    blocks = context.storage.read(artifact.storage_key, start=start, end=end)
+    if part is None:
+        # A file that has changed in the store lacks its last block: no client takes it for whole.
+        blocks = context.storage.read_whole(
+            artifact.storage_key, size_bytes=artifact.size_bytes, sha256=artifact.sha256
+        )
+    else:
+        blocks = context.storage.read(artifact.storage_key, start=start, end=end)
     # Pages show pictures; what else a trainer says of its files is not repeated to a browser.
     media_type = PICTURE if artifact.media_type == PICTURE else OCTETS
     return StreamingResponse(blocks, 200 if part is None else 206, headers, media_type)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from pydantic import SecretStr
 
 from jobs.errors import ObjectMissing, StorageUnavailable
 from jobs.settings import Settings
-from jobs.storage import READ_BYTES, Storage, attempt_key
+from jobs.storage import PART_BYTES, READ_BYTES, Storage, attempt_key
 from netaug_core.datasets import file_digest
-from tests.servers import S3Server
+from tests.servers import MotoServer, S3Server
 
 CONTENT = os.urandom(READ_BYTES + 100)  # more than one block
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -26,10 +27,15 @@ def local_settings(directory: Path, **values: object) -> Settings:
     )
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
+@pytest.fixture(params=["rclone", "moto"])
+def s3(request: pytest.FixtureRequest) -> S3Server:
+    server: S3Server = request.getfixturevalue(request.param)
+    return server
+
+
+def served(kind: type[S3Server]) -> Iterator[S3Server]:
     try:
-        server = S3Server()
+        server = kind()
     except FileNotFoundError as error:
         if os.environ.get("CI"):
             raise
@@ -39,12 +45,53 @@ def s3() -> Iterator[S3Server]:
     server.remove()
 
 
-@pytest.fixture(params=["local", "s3"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    if request.param == "local":
-        return Storage.open(local_settings(tmp_path / "objects"))
-    server: S3Server = request.getfixturevalue("s3")
-    return Storage.open(server.settings("sqlite://", prefix=tmp_path.name))
+class Directory:
+    """What a test does to a store behind its back."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def settings(self, prefix: str) -> Settings:
+        return local_settings(self._path / prefix)
+
+    def corrupt(self, key: str) -> None:
+        content = bytearray((self._path / key).read_bytes())
+        content[len(content) // 2] ^= 1
+        (self._path / key).write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def rclone() -> Iterator[S3Server]:
+    yield from served(S3Server)
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[S3Server]:
+    yield from served(MotoServer)
+
+
+@pytest.fixture(params=["directory", "rclone", "moto"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Directory | S3Server:
+    if request.param == "directory":
+        return Directory(tmp_path)
+    server: S3Server = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> str:
+    return tmp_path.name
+
+
+@pytest.fixture
+def storage(store: Directory | S3Server, prefix: str) -> Storage:
+    return Storage.open(settings_of(store, prefix), multipart_bytes=READ_BYTES)
+
+
+def settings_of(store: Directory | S3Server, prefix: str) -> Settings:
+    if isinstance(store, Directory):
+        return store.settings(prefix)
+    return store.settings("sqlite://", prefix)
 
 
 @pytest.fixture
@@ -79,6 +126,43 @@ def test_an_object_with_another_digest_is_refused(
     storage.put(KEY, file)
     with pytest.raises(ObjectMissing, match="another SHA-256"):
         storage.fetch(KEY, tmp_path / "copy", size_bytes=len(CONTENT), sha256="0" * 64)
+
+
+def test_a_flipped_byte_is_found_before_the_last_block(
+    storage: Storage, store: Directory | S3Server, prefix: str, file: Path, tmp_path: Path
+) -> None:
+    storage.put_checked(KEY, file, size_bytes=len(CONTENT), sha256=DIGEST)
+    store.corrupt(f"{prefix}/{KEY}")
+    with pytest.raises(ObjectMissing, match="another SHA-256"):
+        storage.fetch(KEY, tmp_path / "copy", size_bytes=len(CONTENT), sha256=DIGEST)
+    assert (tmp_path / "copy").stat().st_size < len(CONTENT)
+
+
+def test_a_file_that_is_not_what_was_meant_is_not_stored_as_it(
+    storage: Storage, file: Path
+) -> None:
+    with pytest.raises(StorageUnavailable, match="keeps other bytes"):
+        storage.put_checked(KEY, file, size_bytes=len(CONTENT), sha256="0" * 64)
+
+
+def test_a_file_in_several_parts_is_stored_whole(storage: Storage, tmp_path: Path) -> None:
+    content = os.urandom(PART_BYTES * 2 + 5)
+    (tmp_path / "large").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    storage.put_checked(KEY, tmp_path / "large", size_bytes=len(content), sha256=digest)
+    assert [(s.key, s.size_bytes) for s in storage.page("jobs")] == [(KEY, len(content))]
+
+
+def test_pages_follow_the_order_of_the_keys(storage: Storage, file: Path) -> None:
+    file.write_bytes(b"x")
+    keys = ["jobs/a/1/x", "jobs/a-b/1/x", "jobs/ab/1/x", "jobs/b/1/x", "jobs/b/2/x"]
+    for key in keys:
+        storage.put(key, file)
+    seen, after = [], ""
+    while page := storage.page("jobs", after=after, limit=2):
+        seen += [stored.key for stored in page]
+        after = page[-1].key
+    assert seen == sorted(keys)
 
 
 def test_an_object_of_another_size_is_refused(storage: Storage, file: Path, tmp_path: Path) -> None:
@@ -143,6 +227,18 @@ def test_a_presigned_address_needs_no_key(s3: S3Server, file: Path) -> None:
     answer = httpx2.get(address)
     assert (answer.status_code, answer.content) == (200, CONTENT)
     assert httpx2.get(address.split("?")[0]).status_code in {400, 403}
+
+
+def test_a_presigned_address_expires(rclone: S3Server, file: Path) -> None:
+    storage = Storage.open(rclone.settings("sqlite://", prefix="expired"))
+    storage.put(KEY, file)
+    address = storage.presign(KEY, seconds=1)
+    assert address is not None
+    deadline = time.monotonic() + 30
+    while httpx2.get(address).status_code == 200:
+        assert time.monotonic() < deadline, "the address never expires"
+        time.sleep(0.1)
+    assert httpx2.get(address).status_code in {400, 403}
 
 
 def test_a_directory_has_no_presigned_addresses(tmp_path: Path) -> None:
