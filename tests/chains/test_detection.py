@@ -13,6 +13,7 @@ from netaug_core.data.detection.voc_writer import write_voc
 from netaug_core.weights import MODEL_FILE
 from tests.chains.conftest import ENDED_S, card, succeeded
 from tests.netaug_core import detection_sets, shapes
+from tests.small_network import SMALL_BACKBONE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * ENDED_S)]
 
@@ -21,7 +22,7 @@ COLOURS = {"red": (220, 40, 40), "blue": (40, 40, 220)}
 PICTURES = {"trainval": 16, "test": 4}
 AUGMENT = {"width_multipliers": [1.0, 1.5], "calibration_images": 32}
 TINY: dict[str, Any] = {
-    "model": {"name": "mobilenet_v2", "width": 0.1, "input_size": SIDE},
+    "model": {**SMALL_BACKBONE, "input_size": SIDE},
     "augment": AUGMENT,
     "training": {"epochs": 1, "learning_rate": 0.01},
 }

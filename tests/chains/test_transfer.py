@@ -11,11 +11,12 @@ from netaug_client.jobs import Job
 from netaug_core.weights import MODEL_FILE
 from tests.chains.conftest import ENDED_S, card, succeeded
 from tests.netaug_core import shapes
+from tests.small_network import SMALL_MODEL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * ENDED_S)]
 
 TINY: dict[str, Any] = {
-    "model": {"name": "mobilenet_v2", "width": 0.1, "input_size": 28},
+    "model": SMALL_MODEL,
     "augment": None,
     "training": {"epochs": 1, "learning_rate": 0.01},
 }

@@ -18,6 +18,7 @@ from jobs.records import Job
 from jobs.states import AttemptOutcome, JobStatus
 from netaug_core.spec import JobSpec
 from tests.servers import Redis
+from tests.small_network import SMALL_MODEL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -25,7 +26,7 @@ TENANT = "default"
 LONG_SECONDS = 300.0
 SPEC = {
     "name": "tiny",
-    "model": {"name": "mobilenet_v2", "width": 0.1, "input_size": 28},
+    "model": SMALL_MODEL,
     "data": {"dataset": "digits", "batch_size": 128, "crop": "padded"},
     "augment": {
         "width_multipliers": [1.0, 1.5],

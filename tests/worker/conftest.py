@@ -16,6 +16,7 @@ from jobs.records import Job
 from jobs.settings import Settings
 from jobs.storage import Storage
 from netaug_core.spec import JobSpec
+from tests.small_network import SMALL_MODEL
 from worker import supervisor
 from worker.supervisor import Platform
 from worker.trainer_process import TRAINER, boottime
@@ -24,7 +25,7 @@ TENANT = "default"
 LEASE_S = 3.0
 TINY: dict[str, Any] = {
     "name": "tiny",
-    "model": {"name": "mobilenet_v2", "width": 0.1, "input_size": 28},
+    "model": SMALL_MODEL,
     "data": {"dataset": "digits", "batch_size": 256, "crop": "none"},
     "augment": {
         "width_multipliers": [1.0, 1.5],

@@ -53,6 +53,7 @@ def submit_for_two_gpus(bench: Bench) -> str:
     return bench.submit(tiny_spec(gpus=2))
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_a_job_of_two_devices_trains_on_both(bench: Bench) -> None:
     bench.settings.device = "cpu"  # two processes, as on two GPUs
     job_id = submit_for_two_gpus(bench)

@@ -18,7 +18,7 @@ from netaug_core.study_metric import OF_DETECTION
 from tests.netaug_client.conftest import NETAUG, Run, Up, clean_environment
 from tests.netaug_client.studies import grids
 from tests.netaug_core import detection_sets
-from tests.small_network import SMALL_MODEL
+from tests.small_network import SMALL_BACKBONE, SMALL_MODEL
 
 TINY = {
     "models": {"w10": {"model": SMALL_MODEL}},
@@ -88,16 +88,13 @@ SCENES = {
         "data": {"dataset": "scenes", "batch_size": 8, "validation_fraction": 0.25},
         "training": {"epochs": 15, "learning_rate": 0.01},
     },
-    "models": {
-        f"in{size}": {"model": {"name": "mobilenet_v2", "width": 0.1, "input_size": size}}
-        for size in (64, 96)
-    },
+    "models": {f"in{size}": {"model": {**SMALL_BACKBONE, "input_size": size}} for size in (64, 96)},
     "methods": {"plain": {}, "pretrained": {"pretrained": {"weights": "@backbone-{seed}"}}},
     "teachers": {
         "backbone-0": {
             "task": "classification",
             "detection": None,
-            "model": {"name": "mobilenet_v2", "width": 0.1, "input_size": 32},
+            "model": {**SMALL_BACKBONE, "input_size": 32},
             "data": {"dataset": "crops", "batch_size": 4},
         }
     },
