@@ -14,6 +14,7 @@ FORGOTTEN_SECONDS = 24 * 3600.0
 
 WORKER = "worker"
 DISPATCHER = "dispatcher"
+BACKUP = "backup"  # while there is one, no object is removed
 
 
 def report(connection: sa.Connection, role: str, name: str, facts: dict[str, Any]) -> None:

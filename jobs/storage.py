@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # A missing object: obstore raises the built-in error for some calls and its own for others.
 MISSING = (NotFoundError, FileNotFoundError)
+JOBS = "jobs"  # below it lies everything
 PRESIGNED_SECONDS = 300
 READ_BYTES = 1 << 20
 DELETE_BATCH = 1000
@@ -41,7 +42,12 @@ OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 def job_prefix(job_id: str) -> str:
     """Below it lies everything that belongs to a job."""
-    return f"jobs/{job_id}"
+    return f"{JOBS}/{job_id}"
+
+
+def job_of_key(key: str) -> str:
+    """The job that an object belongs to."""
+    return key.split("/")[1]
 
 
 def attempt_key(job_id: str, attempt: int, kind: str, name: str) -> str:

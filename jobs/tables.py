@@ -231,6 +231,7 @@ processes = Table(
 doomed_prefixes = Table(
     "doomed_prefixes",
     metadata,
-    Column("prefix", sa.String(300), primary_key=True),  # objects of deleted jobs, to be removed
+    # To be removed: all objects below a deleted job's prefix, or one object by its key.
+    Column("prefix", sa.String(300), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
 )

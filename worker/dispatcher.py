@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from kombu.exceptions import KombuError, OperationalError
 
-from jobs import db, endings, idempotency, logs, notices, outbox, processes, removal
+from jobs import db, endings, idempotency, logs, notices, outbox, processes, removal, retention
 from jobs.errors import StorageUnavailable
 from jobs.settings import Settings, settings
 from jobs.storage import Storage
@@ -39,6 +39,10 @@ class Dispatcher:
             answer_timeout_s=configured.database_answer_seconds,
         )
         self._storage = Storage.open(configured)
+        self._retention = retention.Sweep(self._engine, retention.Rules.of(configured))
+        self._orphans = removal.OrphanSweep(
+            self._engine, self._storage, hours=configured.orphan_hours
+        )
         self._app = make_app(configured)
         self._name = f"dispatcher-{secrets.token_hex(3)}"
         self._stopping = threading.Event()
@@ -84,8 +88,10 @@ class Dispatcher:
         with db.writing(self._engine) as connection:
             idempotency.sweep(connection)
             processes.forget_silent(connection)
+        self._retention.step()
         try:
             removal.remove_deleted(self._engine, self._storage)
+            self._orphans.step()
         except StorageUnavailable as error:
             log.warning("storage_away", reason=str(error)[:500])
 
