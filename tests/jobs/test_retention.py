@@ -282,7 +282,7 @@ def test_a_model_that_a_waiting_job_needs_is_kept(
     with engine.begin() as connection:
         waiting = make_job(connection)
         section, _, key = weights.PRETRAINED.partition(".")
-        spec = {**waiting.spec, section: {**waiting.spec[section], key: trained.id}}
+        spec = {**waiting.spec, section: {key: trained.id}}
         connection.execute(sa.update(jobs).where(jobs.c.id == waiting.id).values(spec=spec))
     sweep(engine, storage, Rules(2, 30, log_days=None, artifact_days=1))
     assert len(stored(storage)) == 1
