@@ -101,6 +101,16 @@ JOB_VIEW: dict[str, Any] = {
     "attempts": [ATTEMPT],
     "receipt": RECEIPT,
 }
+LOCK = {
+    "job_id": JOB,
+    "spec": JOB_SPEC,
+    "seed": 0,
+    "dataset": "digits",
+    "dataset_digest": DIGEST,
+    "environment": {"device": "cpu", "threads": 2, "torch_version": "2.9.0"},
+    "inputs": [],
+    "model_sha256": DIGEST,
+}
 EVENT = {
     "seq": 2,
     "type": "state",
@@ -153,6 +163,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("list_events", "200"): {"items": [EVENT], "next_cursor": None},
     ("list_metrics", "200"): {"items": [METRIC], "next_cursor": None},
     ("list_logs", "200"): {"items": [LOG_CHUNK], "next_cursor": None},
+    ("get_lock", "200"): LOCK,
     ("list_artifacts", "200"): {"job_id": JOB, "items": [FILE]},
     ("list_datasets", "200"): {"items": [DATASET]},
     ("get_dataset", "200"): DATASET,

@@ -24,6 +24,7 @@ from api.routes import (
     events,
     jobs,
     keys,
+    locks,
     logs,
     metrics,
     presets,
@@ -42,7 +43,7 @@ DESCRIPTION = (
     "Train tiny vision models with Network Augmentation. Send `Authorization: Bearer nak_...`. "
     "Errors are problem details (RFC 9457)."
 )
-NOUNS = (jobs, events, metrics, logs, artifacts, datasets, presets, keys, spec)
+NOUNS = (jobs, locks, events, metrics, logs, artifacts, datasets, presets, keys, spec)
 DECLARED = (JobSpec, KeyRequest, Problem)  # parsed from raw bytes, or answered by handlers
 
 

@@ -47,6 +47,14 @@ class DownloadDamaged(NetaugError):
     """What arrived is not what the server had announced; nothing was kept."""
 
 
+class NotReplayable(NetaugError):
+    """The job has no result that a second run could reach."""
+
+
+class DataChanged(NetaugError):
+    """The data are not those that the job was trained on."""
+
+
 class WaitTimedOut(NetaugError):
     """The job is not final yet; it goes on."""
 

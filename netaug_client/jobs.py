@@ -19,6 +19,7 @@ from netaug_client.models import (
     JobDetails,
     JobPage,
     JobSummary,
+    Lock,
     Manifest,
     MetricPage,
     MetricPoint,
@@ -113,6 +114,10 @@ class Job:
             cursor = page.next_cursor
             if cursor is None:
                 return points
+
+    def lock(self) -> Lock:
+        """What decided the job's weights, and the digest of its model."""
+        return Lock.model_validate_json(self._connection.get(f"{self._path}/lock").content)
 
     def logs(self, *, tail: int | None = None) -> Iterator[str]:
         """What the trainer printed so far, in pieces."""

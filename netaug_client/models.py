@@ -97,6 +97,27 @@ class JobDetails(JobSummary):
     receipt: Receipt | None = None
 
 
+class Input(Answer):
+    """The model of another job that a spec names."""
+
+    field: str
+    job_id: str
+    sha256: str | None = None
+
+
+class Lock(Answer):
+    """What decided a job's weights; `environment` is None before an attempt began."""
+
+    job_id: str
+    spec: dict[str, Any]
+    seed: int
+    dataset: str
+    dataset_digest: str | None = None
+    environment: dict[str, Any] | None = None
+    inputs: tuple[Input, ...] = ()
+    model_sha256: str | None = None
+
+
 class DryRun(Answer):
     spec: dict[str, Any]
     cost: Cost

@@ -16,7 +16,7 @@ CODE_CHARACTERS = 16
 
 
 def environment(device: torch.device, num_devices: int) -> dict[str, str | int | float | None]:
-    versions = {f"{name}_version": metadata.version(name) for name in VERSIONED}
+    versions = {f"{name}_version": _version(name) for name in ("netaug", *VERSIONED)}
     is_gpu = device.type == "cuda"
     return {
         "device": device.type,
@@ -30,6 +30,13 @@ def environment(device: torch.device, num_devices: int) -> dict[str, str | int |
         "platform": platform.platform(),
         **versions,
     }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # this package runs from its sources, too
+        return None
 
 
 @cache

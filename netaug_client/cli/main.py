@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from netaug_client.cli import datasets, jobs, keys, presets, studies, up
+from netaug_client.cli import datasets, jobs, keys, presets, replays, studies, up
 from netaug_client.cli.exits import ExitCode, code_of
 from netaug_client.errors import NetaugError
 
@@ -15,6 +15,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+jobs.app.command("lock")(replays.show_lock)
+jobs.app.command("replay")(replays.replay_job)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(studies.app, name="study")
 app.add_typer(datasets.app, name="datasets")

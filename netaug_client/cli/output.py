@@ -27,6 +27,11 @@ def print_json(body: BaseModel | Sequence[BaseModel]) -> None:
         data: object = body.model_dump(mode="json", by_alias=True)
     else:
         data = {"items": [item.model_dump(mode="json", by_alias=True) for item in body]}
+    print_document(data)
+
+
+def print_document(data: object) -> None:
+    """JSON on standard output."""
     typer.echo(json.dumps(data, indent=2))
 
 

@@ -16,6 +16,7 @@ HIDDEN = {
     ("POST", "/v1/jobs/{job_id}/stop"),
     ("POST", "/v1/jobs/{job_id}/retry"),
     ("DELETE", "/v1/jobs/{job_id}"),
+    ("GET", "/v1/jobs/{job_id}/lock"),
     ("GET", "/v1/jobs/{job_id}/events"),
     ("GET", "/v1/jobs/{job_id}/metrics"),
     ("GET", "/v1/jobs/{job_id}/logs"),
