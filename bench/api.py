@@ -1,6 +1,6 @@
-"""Requests a second, latency and server CPU of the API, beside the least that FastAPI can do.
+"""The service's calls beside the least that FastAPI can do, and beside an MLflow server.
 
-Both servers are real processes on one Postgres with durable commits, and take turns: the ratios
+Real processes on one Postgres with durable commits, one after the other in one run: the ratios
 hold on a busy machine, the absolute times do not. Run: python -m bench.api [--seconds N]
 """
 
@@ -9,111 +9,137 @@ import itertools
 import json
 import os
 import platform
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psycopg
 import sqlalchemy as sa
 
-from bench import load
-from jobs import admission, db, keys, lifecycle, schema, submission
+from bench import ingest, load, population, servers, streams, verdicts
+from bench.peers import mlflow_server
+from bench.population import SPEC, TENANT, Crowd
+from bench.servers import Server
+from jobs import db, keys, schema
 from jobs.keys import Scope
-from jobs.recording import Report
-from jobs.records import MetricPoint
-from netaug_core.spec import JobSpec
-from tests.servers import Postgres, free_port
+from jobs.states import JobStatus
+from tests.servers import Postgres
 
 RESULTS = Path(__file__).parent / "results" / "api.json"
-TENANT = "bench"
-CONNECTIONS = (1, 16)
-NUM_JOBS = 1000
-NUM_POINTS = 1000
+CLIENTS = (1, 16, 64)
+NUM_JOBS = 1_000_000
+HISTORY_STEPS = 100_000
+PAGE_STEPS = 1000
+SAMPLED = 1000
 WARM_UP_S = 0.3
-START_S = 30.0
-MAX_SUBMIT_CPU_MS = 3.0
-SPEC: dict[str, Any] = {
-    "name": "bench",
-    "model": {"name": "mobilenet_v2", "width": 0.35, "input_size": 28, "stem_stride": 1},
-    "data": {"dataset": "digits", "batch_size": 64},
-    "training": {"epochs": 12, "warmup_epochs": 1, "learning_rate": 0.1},
-}
 BODY = json.dumps(SPEC).encode()
-
-
-@dataclass(frozen=True)
-class Server:
-    process: psutil.Process
-    port: int
-
-    @property
-    def cpu_s(self) -> float:
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+STREAM_EVENTS_PER_SECOND = 100.0
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the database holds before the load: a key, a job with metrics, and many jobs."""
+    """What the database holds before the load: a key, jobs with metrics, and many jobs."""
 
+    url: str
     token: str
     job_id: str
+    long_job_id: str
+    watched: Crowd
 
 
 def main() -> int:
     options = _parser().parse_args()
+    servers.allow_connections(options.streams + 200)
     postgres = Postgres()
     postgres.start()
     try:
-        results = _measure_all(postgres, options.seconds)
+        results = _measure_all(postgres, options)
     finally:
         postgres.remove()
     document = {
         "command": " ".join(["python -m bench.api", *sys.argv[1:]]),
-        "machine": _machine(),
+        "machine": machine(),
         **results,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    options.out.parent.mkdir(exist_ok=True)
+    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     print(_table(results))
-    submit_cpu_ms = max(
-        results["calls"][f"submit@{count}"]["ours"]["cpu_ms_per_request"] for count in CONNECTIONS
-    )
-    print(f"a submit costs at most {submit_cpu_ms} ms of CPU (target: {MAX_SUBMIT_CPU_MS})")
-    return int(submit_cpu_ms > MAX_SUBMIT_CPU_MS)
+    print(verdicts.table(results))
+    return 0
 
 
-def _measure_all(postgres: Postgres, seconds: float) -> dict[str, Any]:
-    url = postgres.create_database("bench")
-    prepared = _prepare(url)
+def _measure_all(postgres: Postgres, options: argparse.Namespace) -> dict[str, Any]:
+    prepared = _prepare(postgres, options)
+    results: dict[str, Any] = {"database": postgres.version(), "jobs": options.jobs}
+    with tempfile.TemporaryDirectory() as directory:
+        storage = Path(directory)
+        results |= _calls(prepared, storage, options)
+        if options.streams:
+            results["streams"] = _streams(prepared, storage, options)
+        engine = db.create_engine(prepared.url)
+        results["ingest"] = ingest.measure(
+            prepared.url, engine, prepared.long_job_id, seconds=options.seconds
+        )
+        engine.dispose()
+        if options.mlflow.is_dir():
+            results["mlflow"] = _mlflow(postgres, storage, options)
+    return results
+
+
+def _calls(prepared: Prepared, storage: Path, options: argparse.Namespace) -> dict[str, Any]:
     calls: dict[str, Any] = {}
-    with _ours(url) as ours, _floor(url) as floor:
-        servers = {"ours": ours, "floor": floor}
-        requests = {"ours": _our_requests(prepared), "floor": _floor_requests(prepared)}
-        for call, connections in itertools.product(requests["ours"], CONNECTIONS):
+    with ExitStack() as stack:
+        sides: dict[str, tuple[Server, dict[str, load.Request]]] = {
+            "ours": (
+                stack.enter_context(servers.ours(prepared.url, storage)),
+                _our_requests(prepared),
+            ),
+            "floor": (stack.enter_context(servers.floor(prepared.url)), _floor_requests(prepared)),
+        }
+        for call, clients in itertools.product(sides["ours"][1], options.clients):
             measured = {
-                name: _measure(servers[name], requests[name][call], connections, seconds)
-                for name in servers
+                name: _measure(server, requests[call], clients, options.seconds)
+                for name, (server, requests) in sides.items()
             }
             measured["ours_of_floor"] = _ratios(measured["ours"], measured["floor"])
-            calls[f"{call}@{connections}"] = measured
-        resident = {f"{name}_rss_bytes": s.process.memory_info().rss for name, s in servers.items()}
-    return {"database": postgres.version(), **resident, "calls": calls}
+            calls[f"{call}@{clients}"] = measured
+        rss = {f"{name}_rss_bytes": server.rss_bytes for name, (server, _) in sides.items()}
+    return {**rss, "calls": calls}
 
 
-def _measure(
-    server: Server, make: load.Request, connections: int, seconds: float
-) -> dict[str, float]:
-    load.run(server.port, make, connections=connections, seconds=WARM_UP_S)
+def _streams(prepared: Prepared, storage: Path, options: argparse.Namespace) -> dict[str, Any]:
+    engine = db.create_engine(prepared.url)
+    limit = ("--limit-concurrency", str(options.streams + 100))
+    with servers.ours(prepared.url, storage, *limit) as server:
+        measured = streams.measure(
+            server,
+            engine,
+            prepared.token,
+            prepared.watched,
+            rate=STREAM_EVENTS_PER_SECOND,
+            seconds=max(5.0, 2 * options.seconds),
+        )
+    engine.dispose()
+    return measured
+
+
+def _mlflow(postgres: Postgres, storage: Path, options: argparse.Namespace) -> dict[str, Any]:
+    url = postgres.create_database("mlflow")
+    with mlflow_server.running(options.mlflow, url, storage / "mlflow") as peer:
+        return {
+            f"{call}@{clients}": _measure(peer.server, request, clients, options.seconds)
+            for call, request in peer.requests.items()
+            for clients in options.clients
+        }
+
+
+def _measure(server: Server, make: load.Request, clients: int, seconds: float) -> dict[str, float]:
+    load.run(server.port, make, connections=clients, seconds=WARM_UP_S)
     cpu_s = server.cpu_s
-    done = load.run(server.port, make, connections=connections, seconds=seconds)
+    done = load.run(server.port, make, connections=clients, seconds=seconds)
     cpu_s = server.cpu_s - cpu_s
     return {
         "requests_per_second": round(done.requests / done.seconds, 1),
@@ -133,12 +159,13 @@ def _ratios(ours: dict[str, float], floor: dict[str, float]) -> dict[str, float]
 def _our_requests(prepared: Prepared) -> dict[str, load.Request]:
     headers = {"Authorization": f"Bearer {prepared.token}"}
     sending = {**headers, "Content-Type": "application/json"}
-    job = f"/v1/jobs/{prepared.job_id}"
+    job, long_job = f"/v1/jobs/{prepared.job_id}", f"/v1/jobs/{prepared.long_job_id}"
     return {
         "submit": load.request("POST", "/v1/jobs", sending, itertools.repeat(BODY)),
         "get": load.request("GET", job, headers),
         "list_50": load.request("GET", "/v1/jobs?limit=50", headers),
-        "metrics_1000": load.request("GET", f"{job}/metrics", headers),
+        "history_1000": load.request("GET", f"{job}/metrics?limit={PAGE_STEPS}", headers),
+        "history_100k": load.request("GET", f"{long_job}/metrics?max_points={SAMPLED}", headers),
     }
 
 
@@ -148,34 +175,28 @@ def _floor_requests(prepared: Prepared) -> dict[str, load.Request]:
         "submit": load.request("POST", "/jobs", sending, itertools.repeat(BODY)),
         "get": load.request("GET", f"/jobs/{prepared.job_id}", {}),
         "list_50": load.request("GET", "/jobs", {}),
-        "metrics_1000": load.request("GET", f"/metrics/{prepared.job_id}", {}),
+        "history_1000": load.request("GET", f"/metrics/{prepared.job_id}", {}),
+        "history_100k": load.request("GET", f"/history/{prepared.long_job_id}", {}),
     }
 
 
-def _prepare(url: str) -> Prepared:
+def _prepare(postgres: Postgres, options: argparse.Namespace) -> Prepared:
+    url = postgres.create_database("bench")
     engine = db.create_engine(url)
     schema.upgrade(engine)
+    watched = Crowd(TENANT, options.streams, JobStatus.RUNNING, series="c")
     with db.writing(engine) as connection:
+        connection.execute(sa.text("SET statement_timeout = 0"))
         new = keys.create(connection, tenant=TENANT, name="bench", scopes=frozenset({Scope.ADMIN}))
-        spec = JobSpec.model_validate(SPEC)
-        admitted = admission.admit(connection, spec, (), tenant=TENANT)
-        for _ in range(NUM_JOBS):
-            submission.submit(connection, spec, admitted, tenant=TENANT)
-        claim = lifecycle.claim(connection, worker="bench", gpus=0, lease_seconds=3600.0)
-        assert claim is not None  # noqa: S101  # a job was just submitted
-        points = [
-            MetricPoint(key, step, step // 50, 1.5, epoch_end=False)
-            for step in range(NUM_POINTS // 2)
-            for key in ("train_loss", "learning_rate")
-        ]
-        news = Report(batch=1, metrics=tuple(points))
-        job = claim.job
-        lifecycle.report(connection, job.id, job.attempt, news, lease_seconds=3600.0)
+        job_id = population.add_history(connection, PAGE_STEPS)
+        long_job_id = population.add_history(connection, HISTORY_STEPS)
+        template = population.submit(connection)
+        population.add(connection, template, Crowd(TENANT, options.jobs))
+        population.add(connection, template, watched)
         _copy_for_floor(connection)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("VACUUM ANALYZE"))
+    population.analyze(engine)
     engine.dispose()
-    return Prepared(new.secret, job.id)
+    return Prepared(url, new.secret, job_id, long_job_id, watched)
 
 
 def _copy_for_floor(connection: sa.Connection) -> None:
@@ -188,81 +209,44 @@ def _copy_for_floor(connection: sa.Connection) -> None:
     connection.execute(sa.text("INSERT INTO floor_jobs SELECT id, spec, created_at FROM jobs"))
 
 
-@contextmanager
-def _ours(url: str) -> Iterator[Server]:
-    port = free_port()
-    with _process(["-m", "api", "--port", str(port)], port, "/healthz", url) as server:
-        yield server
-
-
-@contextmanager
-def _floor(url: str) -> Iterator[Server]:
-    port = free_port()
-    arguments = ["-m", "uvicorn", "bench.api_floor:app", "--port", str(port), "--no-access-log"]
-    arguments += ["--loop", "uvloop", "--http", "httptools", "--log-level", "warning"]
-    with _process(arguments, port, "/openapi.json", url) as server:
-        yield server
-
-
-@contextmanager
-def _process(arguments: list[str], port: int, path: str, url: str) -> Iterator[Server]:
-    environment = os.environ | {
-        "NETAUG_DATABASE_URL": url,
-        "NETAUG_STORAGE_URL": "file:///tmp/netaug-bench-storage",
-        "BENCH_DATABASE_URL": url,
-        "NETAUG_SUBMITS_PER_SECOND": "0",  # measured is what it can do, not what one tenant may
-        "NETAUG_TENANT_REQUESTS_AT_ONCE": "1000",
-        "NETAUG_TENANT_STREAMS_AT_ONCE": "1000",
-    }
-    process = subprocess.Popen(
-        [sys.executable, *arguments], env=environment, stderr=subprocess.DEVNULL
-    )
-    try:
-        _await_answer(process, f"http://127.0.0.1:{port}{path}")
-        yield Server(psutil.Process(process.pid), port)
-    finally:
-        process.terminate()
-        process.wait(START_S)
-
-
-def _await_answer(process: "subprocess.Popen[bytes]", url: str) -> None:
-    deadline = time.monotonic() + START_S
-    while True:
-        try:
-            urllib.request.urlopen(url).close()  # noqa: S310  # http, of this machine
-        except urllib.error.URLError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What the numbers depend on."""
     return {
         "cpus": os.cpu_count(),
         "processor": platform.machine(),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "libpq": psycopg.pq.version(),
         "load_average": os.getloadavg()[0],
     }
 
 
 def _table(results: dict[str, Any]) -> str:
-    lines = [f"{'call':16}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'CPU/floor':>11}"]
+    head = f"{'call@clients':18}{'req/s':>8}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>8}"
+    lines = [f"{head}{'of floor':>10}{'CPU/floor':>11}"]
     for call, measured in results["calls"].items():
-        ours, ratio = measured["ours"], measured["ours_of_floor"]["cpu_ms_per_request"]
+        ours, ratio = measured["ours"], measured["ours_of_floor"]
         lines.append(
-            f"{call:16}{ours['requests_per_second']:9.0f}{ours['p50_ms']:9.2f}"
-            f"{ours['p99_ms']:9.2f}{ours['cpu_ms_per_request']:9.3f}{ratio:11.2f}"
+            f"{call:18}{ours['requests_per_second']:8.0f}{ours['p50_ms']:9.2f}"
+            f"{ours['p99_ms']:9.2f}{ours['cpu_ms_per_request']:8.3f}"
+            f"{ratio['requests_per_second']:10.2f}{ratio['cpu_ms_per_request']:11.2f}"
         )
     lines.append(f"resident: {results['ours_rss_bytes'] / 1e6:.0f} MB")
+    lines.append(f"ingest: {json.dumps(results['ingest'])}")
+    lines += [f"{name}: {json.dumps(results[name])}" for name in ("streams",) if name in results]
     return "\n".join(lines)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.api", description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--jobs", type=int, default=NUM_JOBS, help="in the list")
+    parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS)
+    parser.add_argument("--streams", type=int, default=1000, help="0: none")
+    parser.add_argument(
+        "--mlflow", type=Path, default=Path("build/mlflow-venv"), help="an environment that has it"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS)
     return parser
 
 

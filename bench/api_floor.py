@@ -69,3 +69,14 @@ async def metrics(job_id: str) -> Response:
         job_id,
     )
     return Response(rows[0][0], media_type="application/json")
+
+
+@app.get("/history/{job_id}")
+async def history(job_id: str) -> Response:
+    rows = await _fetch(
+        "SELECT json_agg(json_build_array(key, bucket, least, most))::text FROM (SELECT key, "
+        "step * 500 / 100000 AS bucket, min(value) AS least, max(value) AS most FROM metrics "
+        "WHERE job_id = %s GROUP BY 1, 2 ORDER BY 2, 1) AS buckets",
+        job_id,
+    )
+    return Response(rows[0][0], media_type="application/json")

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import uvloop
+
 READ_BYTES = 1 << 16
 Request = Callable[[], bytes]
 
@@ -27,7 +29,7 @@ def request(
     method: str, path: str, headers: dict[str, str], bodies: Iterator[bytes] | None = None
 ) -> Request:
     """Makes the bytes of one request after the other."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     if bodies is None:
         whole = f"{head}\r\n".encode()
@@ -42,7 +44,7 @@ def request(
 
 def run(port: int, make: Request, *, connections: int, seconds: float) -> Load:
     """Send requests over so many connections, each waiting for its answer, for a while."""
-    return asyncio.run(_run(port, make, connections, seconds))
+    return uvloop.run(_run(port, make, connections, seconds))
 
 
 async def _run(port: int, make: Request, connections: int, seconds: float) -> Load:
