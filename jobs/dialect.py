@@ -84,6 +84,23 @@ def _now_plus_sqlite(element: now_plus, compiler: Any, **kwargs: Any) -> str:
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.3f seconds', {seconds})) || '000')"
 
 
+class epoch_seconds(FunctionElement[float]):  # noqa: N801  # reads as the SQL function
+    """The database's clock as seconds since 1970."""
+
+    type = sa.Float()
+    inherit_cache = True
+
+
+@compiles(epoch_seconds, "postgresql")
+def _epoch_postgresql(_element: epoch_seconds, _compiler: Any, **_: Any) -> str:
+    return "extract(epoch FROM clock_timestamp())::float8"
+
+
+@compiles(epoch_seconds, "sqlite")
+def _epoch_sqlite(_element: epoch_seconds, _compiler: Any, **_: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
 def insert_new(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that leaves out rows which are there already."""
     if connection.dialect.name == "postgresql":

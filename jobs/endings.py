@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs import outbox
+from jobs import outbox, tenants
 from jobs.dialect import now_plus
 from jobs.errors import Fenced
 from jobs.ids import new_id
@@ -63,6 +63,7 @@ def succeed(
     ]
     if rows:
         connection.execute(sa.insert(artifacts).values(created_at=now_plus()), rows)
+    tenants.add_stored(connection, job.tenant, sum(artifact.size_bytes for artifact in stored))
 
 
 def _check_ended_so(
@@ -144,7 +145,8 @@ def expire_leases(connection: sa.Connection, *, limit: int = 100) -> list[str]:
         FailureClass.INFRA_LOST,
         "the worker stopped reporting; its lease ran out",
     )
-    for row in overdue:
+    # By tenant: two reconcilers then lock the tenants' rows in the same order.
+    for row in sorted(overdue, key=lambda row: row.tenant):
         _lose(connection, Job(**row._mapping), ending)
     return [row.id for row in overdue]
 
@@ -189,6 +191,7 @@ def _lose(connection: sa.Connection, job: Job, ending: Ending) -> JobStatus:
         ending,
         lost_attempts=lost,
         run_after=now_plus(pause),
+        ready=pause == 0,
         rung_at=None,
     )
     if pause == 0:

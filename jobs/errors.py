@@ -27,6 +27,14 @@ class IdempotencyMismatch(JobsError):
     """The idempotency key was used before, with another body."""
 
 
+class QueueFull(JobsError):
+    """As many jobs wait as this tenant may queue."""
+
+
+class QuotaSpent(JobsError):
+    """This tenant's quota does not allow the job."""
+
+
 class KeyNotFound(JobsError):
     """No such API key."""
 

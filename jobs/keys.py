@@ -9,6 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from jobs import tenants
 from jobs.dialect import now_plus
 from jobs.errors import KeyNotFound, Unauthenticated
 from jobs.ids import new_id
@@ -64,6 +65,7 @@ def create(
     token = secret or PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     if WELL_FORMED.fullmatch(token) is None:
         raise ValueError(f"a key is {PREFIX!r} and 43 URL-safe characters (256 bits)")
+    tenants.ensure(connection, tenant)
     row = connection.execute(
         sa.insert(api_keys)
         .values(

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs import queries, recording, sources
+from jobs import dependencies, queries, recording, sources, tenants, turns
 from jobs.dialect import now_plus
 from jobs.errors import Fenced
 from jobs.recording import Entry, Report
@@ -108,6 +108,8 @@ def move(
         return None
     job = Job(**row._mapping)
     recording.append_events(connection, job_id, job.attempt, job.last_event, entries)
+    if target.is_final:
+        dependencies.settle(connection, job)
     return job
 
 
@@ -135,7 +137,7 @@ def end_attempt(
         **values,
     )
     if job is not None:
-        connection.execute(
+        ended = connection.execute(
             sa.update(attempts)
             .where(attempts.c.job_id == job_id, attempts.c.attempt == attempt)
             .values(
@@ -145,38 +147,36 @@ def end_attempt(
                 message=ending.message,
                 exit_code=ending.exit_code,
             )
-        )
+            .returning(attempts.c.started_at, attempts.c.ended_at)
+        ).one()
+        seconds = (ended.ended_at - ended.started_at).total_seconds()
+        if job.status is JobStatus.QUEUED and job.ready:
+            tenants.mark_waiting(connection, job.tenant)
+        tenants.give_back(connection, job.tenant, job.gpus, seconds)
     return job
 
 
 def claim(
     connection: sa.Connection, *, worker: str, gpus: int, lease_seconds: float
 ) -> Claim | None:
-    """Take the most urgent queued job that fits this worker, and start its next attempt.
+    """Take the queued job that fits this worker and whose turn it is; start its next attempt.
 
     Returns:
         None if there is none, or another worker was faster.
     """
-    fits = sa.or_(jobs.c.gpus.is_(None), jobs.c.gpus <= gpus)
-    candidate = (
-        sa.select(jobs.c.id)
-        .where(jobs.c.status == JobStatus.QUEUED, jobs.c.run_after <= now_plus(), fits)
-        .order_by(jobs.c.priority.desc(), jobs.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    job_id = connection.execute(candidate).scalar()
-    if job_id is None:
+    turn = turns.next_job(connection, gpus=gpus)
+    if turn is None:
         return None
     job = move(
         connection,
-        job_id,
+        turn.job_id,
         JobStatus.RUNNING,
         sources={JobStatus.QUEUED},
         told=Told({"worker": worker}),
         lease_until=now_plus(lease_seconds),
         worker=worker,
         last_batch=0,
+        start_by=None,
         started_at=sa.func.coalesce(jobs.c.started_at, now_plus()),
     )
     if job is None:
@@ -221,8 +221,9 @@ def report(
     else:
         recording.append_events(connection, job_id, attempt, row.last_event, entries)
         recording.append_metrics(connection, job_id, attempt, news.metrics)
-        recording.append_checkpoints(connection, job_id, attempt, news.checkpoints)
+        stored_bytes = recording.append_checkpoints(connection, job_id, attempt, news.checkpoints)
         recording.note_attempt(connection, job_id, attempt, news)
+        tenants.add_stored(connection, row.tenant, stored_bytes)
     return Wishes(
         cancel=row.cancel_requested_at is not None, stop=row.stop_requested_at is not None
     )
@@ -233,5 +234,7 @@ def _renewal(job_id: str, attempt: int, lease_seconds: float) -> Any:
         sa.update(jobs)
         .where(jobs.c.id == job_id, jobs.c.attempt == attempt, jobs.c.status == JobStatus.RUNNING)
         .values(lease_until=now_plus(lease_seconds), version=jobs.c.version + 1)
-        .returning(jobs.c.last_event, jobs.c.cancel_requested_at, jobs.c.stop_requested_at)
+        .returning(
+            jobs.c.tenant, jobs.c.last_event, jobs.c.cancel_requested_at, jobs.c.stop_requested_at
+        )
     )

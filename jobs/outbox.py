@@ -64,7 +64,7 @@ def ring_silent(connection: sa.Connection, limit: int) -> int:
         sa.select(jobs.c.id, now_plus())
         .where(
             jobs.c.status == JobStatus.QUEUED,
-            jobs.c.run_after <= now_plus(),
+            jobs.c.ready,
             sa.or_(jobs.c.rung_at.is_(None), jobs.c.rung_at < now_plus(-SILENT_AFTER_S)),
             ~waiting,
         )

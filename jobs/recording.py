@@ -114,11 +114,13 @@ def _finite(value: float | None) -> float | None:
 
 def append_checkpoints(
     connection: sa.Connection, job_id: str, attempt: int, stored: tuple[StoredCheckpoint, ...]
-) -> None:
-    """Make checkpoints known to later attempts."""
+) -> int:
+    """Make checkpoints known to later attempts; the size of the new ones, in bytes."""
+    size_bytes = 0
     for checkpoint in stored:
-        connection.execute(
-            insert_new(connection, checkpoints).values(
+        new = connection.scalar(
+            insert_new(connection, checkpoints)
+            .values(
                 job_id=job_id,
                 attempt=attempt,
                 step=checkpoint.step,
@@ -127,7 +129,10 @@ def append_checkpoints(
                 sha256=checkpoint.sha256,
                 created_at=now_plus(),
             )
+            .returning(checkpoints.c.size_bytes)
         )
+        size_bytes += new or 0
+    return size_bytes
 
 
 def note_attempt(connection: sa.Connection, job_id: str, attempt: int, report: Report) -> None:

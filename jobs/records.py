@@ -30,6 +30,8 @@ class Job:
     priority: int
     gpus: int | None
     run_after: datetime
+    ready: bool
+    blocked_by: int
     cancel_requested_at: datetime | None
     stop_requested_at: datetime | None
     lease_until: datetime | None
@@ -139,6 +141,23 @@ class ApiKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """What a tenant uses now, and what it may use; None: as much as there is."""
+
+    name: str
+    weight: int
+    running: int
+    recent: float
+    waiting: bool
+    gpu_seconds_used: float
+    stored_bytes: int
+    max_queued: int | None
+    max_running: int | None
+    max_gpu_seconds: float | None
+    max_stored_bytes: int | None
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
         {
             JobStatus.RUNNING,  # claimed
             JobStatus.CANCELLED,  # cancelled before it ran
+            JobStatus.FAILED,  # waited too long, or for a job that did not succeed
         }
     ),
     JobStatus.RUNNING: frozenset(

@@ -59,6 +59,10 @@ jobs = Table(
     Column("priority", sa.Integer, nullable=False),
     Column("gpus", sa.Integer),
     Column("run_after", UtcDateTime, nullable=False),
+    # May be claimed while it is queued: run_after has gone by, and nothing blocks it.
+    Column("ready", sa.Boolean, nullable=False, server_default=sa.true()),
+    Column("blocked_by", sa.Integer, nullable=False, server_default="0"),  # jobs it waits for
+    Column("start_by", UtcDateTime),  # one that has not started by then fails
     Column("rung_at", UtcDateTime),  # when a doorbell for it was last sent
     Column("cancel_requested_at", UtcDateTime),
     Column("stop_requested_at", UtcDateTime),
@@ -94,6 +98,70 @@ jobs = Table(
         postgresql_where=sa.text("status = 'queued'"),
     ),
     Index("ix_jobs_lease", "lease_until", postgresql_where=sa.text("status = 'running'")),
+    Index(
+        "ix_jobs_ready",
+        "tenant",
+        sa.text("coalesce(gpus, 0)"),
+        sa.text("priority DESC"),
+        "id",
+        postgresql_where=sa.text("status = 'queued' AND ready"),
+        sqlite_where=sa.text("status = 'queued' AND ready = 1"),
+    ),
+    Index(
+        "ix_jobs_due",
+        "run_after",
+        postgresql_where=sa.text("status = 'queued' AND NOT ready AND blocked_by = 0"),
+        sqlite_where=sa.text("status = 'queued' AND ready = 0 AND blocked_by = 0"),
+    ),
+    Index(
+        "ix_jobs_start_by",
+        "start_by",
+        postgresql_where=sa.text("status = 'queued' AND start_by IS NOT NULL"),
+        sqlite_where=sa.text("status = 'queued' AND start_by IS NOT NULL"),
+    ),
+)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("name", sa.String(64), primary_key=True),
+    Column("weight", sa.Integer, nullable=False, server_default="1"),
+    Column("running", sa.Integer, nullable=False, server_default="0"),  # slots in use
+    Column("share", sa.Float, nullable=False, server_default="0"),  # running / weight
+    Column("recent", sa.Float, nullable=False, server_default="0"),  # see jobs/tenants.py
+    Column("waiting", sa.Boolean, nullable=False, server_default=sa.false()),  # has ready jobs
+    Column("served_at", UtcDateTime),  # when a job of it was claimed last
+    Column("gpu_seconds_used", sa.Float, nullable=False, server_default="0"),
+    Column("stored_bytes", sa.BigInteger, nullable=False, server_default="0"),
+    # Quotas; null: none.
+    Column("max_queued", sa.Integer),
+    Column("max_running", sa.Integer),
+    Column("max_gpu_seconds", sa.Float),
+    Column("max_stored_bytes", sa.BigInteger),
+    sa.CheckConstraint("weight >= 1", name="weight_counts"),
+    Index(
+        "ix_tenants_turn",
+        "share",
+        "recent",
+        "name",
+        postgresql_where=sa.text("waiting"),
+        sqlite_where=sa.text("waiting = 1"),
+    ),
+)
+
+job_dependencies = Table(
+    "job_dependencies",
+    metadata,
+    _job_id(primary_key=True),
+    Column("needs", sa.String(40), primary_key=True),  # no foreign key: it may be deleted first
+    Column("broken", sa.Boolean, nullable=False, server_default=sa.false()),
+    Index(None, "needs"),
+    Index(
+        "ix_job_dependencies_broken",
+        "job_id",
+        postgresql_where=sa.text("broken"),
+        sqlite_where=sa.text("broken = 1"),
+    ),
 )
 
 job_tags = Table(

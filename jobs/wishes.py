@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from jobs import lifecycle, outbox, queries, recording, sources
+from jobs import dependencies, lifecycle, outbox, queries, recording, sources, tenants
 from jobs.dialect import insert_new, now_plus
 from jobs.errors import IllegalStateChange
 from jobs.recording import Entry
@@ -138,6 +138,7 @@ def delete(connection: sa.Connection, tenant: str, job_id: str) -> None:
             f"job {job_id} cannot be deleted: job {needed_by}, which has not ended, needs its "
             "model; cancel that one, or wait for its end"
         )
+    freed_bytes = tenants.stored_by(connection, job_id)
     deleted = connection.execute(
         sa.delete(jobs).where(
             jobs.c.id == job_id,
@@ -147,6 +148,7 @@ def delete(connection: sa.Connection, tenant: str, job_id: str) -> None:
     )
     if deleted.rowcount == 0:
         raise IllegalStateChange(f"job {job_id} is {job.status}; cancel it before deleting it")
+    tenants.add_stored(connection, tenant, -freed_bytes)
     connection.execute(
         insert_new(connection, doomed_prefixes).values(
             prefix=job_prefix(job_id), created_at=now_plus()

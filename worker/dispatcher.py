@@ -14,7 +14,19 @@ from typing import Any
 import structlog
 from kombu.exceptions import KombuError, OperationalError
 
-from jobs import db, endings, idempotency, logs, notices, outbox, processes, removal, retention
+from jobs import (
+    db,
+    endings,
+    idempotency,
+    logs,
+    notices,
+    outbox,
+    processes,
+    removal,
+    retention,
+    tenants,
+    waiting,
+)
 from jobs.errors import StorageUnavailable
 from jobs.settings import Settings, settings
 from jobs.storage import Storage
@@ -73,6 +85,7 @@ class Dispatcher:
             expired = endings.expire_leases(connection)
         if expired:
             log.warning("leases_expired", job_ids=expired)
+        self._look_after_waiting()
         with db.writing(self._engine) as connection:
             workers = processes.live(connection, processes.WORKER)
             idle = sum(not worker.facts["busy"] for worker in workers)
@@ -84,7 +97,20 @@ class Dispatcher:
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
             self._sweep()
 
+    def _look_after_waiting(self) -> None:
+        for look in (waiting.release_due, waiting.end_overdue, waiting.end_hopeless):
+            with db.writing(self._engine) as connection:
+                found = look(connection)
+            if found:
+                log.info(look.__name__, job_ids=found)
+        with db.writing(self._engine) as connection:
+            waiting.repair_waiting(connection)
+
     def _sweep(self) -> None:
+        with db.writing(self._engine) as connection:
+            repaired = tenants.repair_running(connection)
+        if repaired:
+            log.warning("running_repaired", counted_and_true=repaired)
         with db.writing(self._engine) as connection:
             idempotency.sweep(connection)
             processes.forget_silent(connection)

@@ -1,0 +1,110 @@
+"""Whose turn it is: the tenant that runs least for its weight, and its most urgent job that fits.
+
+No part of it reads more rows because more jobs are queued.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from jobs import tenants as quotas
+from jobs.tables import jobs, tenants
+
+TRIES = 10  # tenants whose jobs other claimers hold, before this claim gives up
+# Written out, not bound: a plan that was prepared for any value could not use the partial indexes.
+QUEUED = jobs.c.status == sa.literal_column("'queued'")
+READY = sa.and_(QUEUED, jobs.c.ready)
+NEEDS: sa.ColumnElement[int] = sa.func.coalesce(jobs.c.gpus, sa.literal_column("0"))
+_ORDER = (jobs.c.priority.desc(), jobs.c.id)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A job that this transaction holds, and that may start."""
+
+    job_id: str
+    tenant: str
+
+
+def next_job(connection: sa.Connection, *, gpus: int) -> Turn | None:
+    """Lock the job whose turn it is on a worker with so many free GPUs, and count it as running.
+
+    Returns:
+        None if no job may start there, or other claimers were faster.
+    """
+    tried: list[str] = []
+    while len(tried) < TRIES:
+        first = connection.execute(_TENANT, {"gpus": gpus, "tried": tried}).first()
+        if first is None:
+            return None
+        held = _hold(connection, first.name, min(gpus, first.room))
+        if held is not None:
+            # Refused: another claim has taken what the quota left. To try the next tenant while
+            # this one's row is locked could wait in a circle.
+            taken = quotas.take_slots(connection, first.name, quotas.slots(held.gpus))
+            return Turn(held.id, first.name) if taken else None
+        tried.append(first.name)
+    return None
+
+
+def _next_tenant() -> sa.Select[Any]:
+    room = sa.func.coalesce(tenants.c.max_running - tenants.c.running, sa.literal_column("1000000"))
+    gpus = sa.bindparam("gpus", type_=sa.Integer)
+    fits = NEEDS <= sa.case((room < gpus, room), else_=gpus)
+    # LIMIT keeps it a probe of each tenant in turn: the planner would join an EXISTS.
+    has_job = (
+        sa.select(sa.literal_column("1"))
+        .where(jobs.c.tenant == tenants.c.name, READY, fits)
+        .order_by(NEEDS)
+        .limit(1)
+        .correlate(tenants)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(tenants.c.name, room.label("room"))
+        .where(
+            tenants.c.waiting,
+            room >= 1,
+            quotas.BELOW_GPU_SECONDS,
+            tenants.c.name.not_in(sa.bindparam("tried", expanding=True)),
+            has_job.is_not(None),
+        )
+        .order_by(tenants.c.share, tenants.c.recent, tenants.c.name)
+        .limit(1)
+    )
+
+
+_TENANT = _next_tenant()
+
+
+def _hold(connection: sa.Connection, tenant: str, gpus: int) -> Any:
+    """The tenant's most urgent job that fits, locked; None if others hold them."""
+    needs = 0
+    if gpus:
+        first = connection.execute(_first_of_each_size(gpus), {"tenant": tenant}).first()
+        if first is None:
+            return None
+        needs = first.needs
+    return connection.execute(_LOCKED, {"tenant": tenant, "needs": needs}).first()
+
+
+def _of_size(needs: sa.ColumnElement[int]) -> sa.Select[Any]:
+    return (
+        sa.select(jobs.c.id, jobs.c.gpus, jobs.c.priority, NEEDS.label("needs"))
+        .where(jobs.c.tenant == sa.bindparam("tenant"), READY, NEEDS == needs)
+        .order_by(*_ORDER)
+        .limit(1)
+    )
+
+
+_LOCKED = _of_size(sa.bindparam("needs", type_=sa.Integer)).with_for_update(skip_locked=True)
+
+
+@lru_cache(maxsize=65)
+def _first_of_each_size(gpus: int) -> sa.Select[Any]:
+    """Of each number of GPUs its most urgent job, the most urgent of those first."""
+    each = [sa.select(_of_size(sa.literal_column(str(n))).subquery()) for n in range(gpus + 1)]
+    found = sa.union_all(*each).subquery()
+    return sa.select(found).order_by(found.c.priority.desc(), found.c.id).limit(1)

@@ -1,0 +1,146 @@
+"""What time does to queued jobs: they become ready, they wait too long, or wait in vain.
+
+The dispatcher calls these each period. Each can be called twice, or by two dispatchers at once.
+"""
+
+import sqlalchemy as sa
+
+from jobs import lifecycle, outbox, tenants
+from jobs.dialect import now_plus
+from jobs.lifecycle import Told
+from jobs.states import JobStatus
+from jobs.tables import job_dependencies, jobs
+from jobs.tables import tenants as tenant_table
+from jobs.turns import QUEUED, READY
+from netaug_core.errors import FailureClass
+
+BATCH = 100
+SETTLED_S = 2.0  # a submit that saw its tenant waiting has committed by then
+
+
+def release_due(connection: sa.Connection, *, limit: int = BATCH) -> list[str]:
+    """Make jobs ready whose `run_after` has come, and ring for them; their ids."""
+    due = (
+        sa.select(jobs.c.id, jobs.c.tenant)
+        .where(
+            QUEUED,
+            ~jobs.c.ready,
+            jobs.c.blocked_by == sa.literal_column("0"),
+            jobs.c.run_after <= now_plus(),
+        )
+        .order_by(jobs.c.run_after)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(due).all()
+    ids = [row.id for row in rows]
+    if ids:
+        connection.execute(
+            sa.update(jobs)
+            .where(jobs.c.id.in_(ids))
+            .values(ready=True, rung_at=None, version=jobs.c.version + 1)
+        )
+    for job_id in ids:
+        outbox.ring(connection, job_id)
+    for tenant in sorted({row.tenant for row in rows}):
+        tenants.mark_waiting(connection, tenant)
+    return ids
+
+
+def end_overdue(connection: sa.Connection, *, limit: int = BATCH) -> list[str]:
+    """Fail jobs that have not started within `max_wait_seconds`; their ids."""
+    overdue = connection.execute(
+        sa.select(jobs.c.id, jobs.c.spec["resources"]["max_wait_seconds"].as_integer())
+        .where(QUEUED, jobs.c.start_by.is_not(None), jobs.c.start_by < now_plus())
+        .order_by(jobs.c.start_by)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for job_id, seconds in overdue:
+        message = (
+            f"the job had not started {seconds} seconds after it could have "
+            "(resources.max_wait_seconds); retry it when more workers are up, or allow more"
+        )
+        _fail(connection, job_id, FailureClass.TIMEOUT, message)
+    return [row.id for row in overdue]
+
+
+def end_hopeless(connection: sa.Connection, *, limit: int = BATCH) -> list[str]:
+    """Fail jobs that wait for one which failed or was cancelled; their ids."""
+    broken = connection.execute(
+        sa.select(jobs.c.id, sa.func.min(job_dependencies.c.needs).label("needs"))
+        .join(job_dependencies, job_dependencies.c.job_id == jobs.c.id)
+        .where(job_dependencies.c.broken)
+        .group_by(jobs.c.id)
+        .order_by(jobs.c.id)
+        .limit(limit)
+    ).all()
+    for row in broken:
+        message = f"resources.after: job {row.needs} did not succeed; retry that one, then this one"
+        _fail(connection, row.id, FailureClass.USER_ERROR, message)
+    return [row.id for row in broken]
+
+
+def _fail(connection: sa.Connection, job_id: str, failure: FailureClass, message: str) -> None:
+    lifecycle.move(
+        connection,
+        job_id,
+        JobStatus.FAILED,
+        sources={JobStatus.QUEUED},
+        told=Told({"failure": failure, "message": message}),
+        failure=failure,
+        failure_message=message,
+    )
+
+
+def repair_waiting(connection: sa.Connection) -> None:
+    """Let the tenants' marks agree with the queue.
+
+    A mark may be missing, where the previous release or a claim beside a submit left none. The
+    cost grows with the tenants that wait, not with their jobs.
+    """
+    queues = _tenants_with_ready_jobs()
+    missing = connection.scalars(
+        sa.select(queues.c.name)
+        .outerjoin(tenant_table, tenant_table.c.name == queues.c.name)
+        .where(queues.c.name.is_not(None), tenant_table.c.waiting.is_not(sa.true()))
+        .order_by(queues.c.name)
+    ).all()
+    for name in missing:
+        tenants.mark_waiting(connection, name)
+    has_job = (
+        sa.select(sa.literal_column("1"))
+        .where(jobs.c.tenant == tenant_table.c.name, READY)
+        .limit(1)
+        .correlate(tenant_table)
+        .scalar_subquery()
+    )
+    idle = connection.scalars(
+        sa.select(tenant_table.c.name)
+        .where(
+            tenant_table.c.waiting,
+            sa.or_(
+                tenant_table.c.served_at.is_(None),
+                tenant_table.c.served_at < now_plus(-SETTLED_S),
+            ),
+            has_job.is_(None),
+        )
+        .order_by(tenant_table.c.name)
+    ).all()
+    for name in idle:
+        connection.execute(
+            sa.update(tenant_table).where(tenant_table.c.name == name).values(waiting=False)
+        )
+
+
+def _tenants_with_ready_jobs() -> sa.CTE:
+    """Each tenant once, by one look into the index for each: a skip scan."""
+    first = sa.select(sa.func.min(jobs.c.tenant).label("name")).where(READY)
+    found = first.cte("found", recursive=True)
+    after = (
+        sa.select(sa.func.min(jobs.c.tenant))
+        .where(READY, jobs.c.tenant > found.c.name)
+        .correlate(found)
+        .scalar_subquery()
+    )
+    return found.union_all(sa.select(after).where(found.c.name.is_not(None)))
