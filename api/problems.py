@@ -12,6 +12,7 @@ from netaug_core.preset_catalogue import UnknownPreset
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+QUEUE_FULL_RETRY_S = 30
 SHOWN_FIELDS = 20  # of a body that may have 100,000 wrong ones
 
 
@@ -95,6 +96,15 @@ DOMAIN: dict[type[Exception], Kind] = {
     domain.Unauthenticated: UNAUTHENTICATED,
     domain.SpecRefused: Kind(
         slug="spec-refused", status=422, title="This installation cannot run the spec"
+    ),
+    domain.QueueFull: Kind(
+        slug="queue-full",
+        status=429,
+        title="As many jobs wait as this tenant may queue",
+        headers={"Retry-After": str(QUEUE_FULL_RETRY_S)},
+    ),
+    domain.QuotaSpent: Kind(
+        slug="quota-spent", status=403, title="This tenant's quota does not allow the job"
     ),
     domain.StorageUnavailable: UNAVAILABLE,
     domain.ObjectMissing: Kind(

@@ -1,19 +1,21 @@
-"""An operator's commands: `python -m jobs migrate`, `create-key`, and `prepare` for both."""
+"""An operator's commands: `python -m jobs migrate`, `create-key`, `prepare` (both), `set-quota`."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from jobs import db, keys, schema
+from jobs import db, keys, schema, tenants
 from jobs.errors import Unauthenticated
 from jobs.keys import Scope
 from jobs.settings import DatabaseSettings
 
 SECRET_MODE = 0o600
+NO_QUOTA = "none"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write("a newer release has migrated this database; it stays as it is\n")
         if options.command in {"create-key", "prepare"}:
             _create_key(engine, options)
+        if options.command == "set-quota":
+            _set_quota(engine, options)
     finally:
         engine.dispose()
     return 0
@@ -37,7 +41,70 @@ def _parser() -> argparse.ArgumentParser:
     prepare = commands.add_parser("prepare", help="migrate, then create-key")
     for command in (create, prepare):
         _add_key_options(command)
+    quota = commands.add_parser("set-quota", help="what a tenant may use, and its share")
+    _add_quota_options(quota)
     return parser
+
+
+def _add_quota_options(quota: argparse.ArgumentParser) -> None:
+    quota.add_argument("--tenant", required=True)
+    quota.add_argument("--weight", type=_positive, help="of its share; 1 unless set")
+    most = partial(quota.add_argument, type=_count_or_none, default=..., metavar="N|none")
+    most("--max-queued", help="jobs that may wait")
+    most("--max-running", help="slots in use at once: a job of N GPUs takes N, any other one")
+    most("--max-stored-bytes", help="checkpoints and files together")
+    quota.add_argument(
+        "--max-gpu-hours",
+        type=_hours_or_none,
+        default=...,
+        metavar="HOURS|none",
+        help="over all its attempts that have ended",
+    )
+    quota.add_argument("--reset-gpu-hours", action="store_true", help="count from 0 again")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"give a whole number from 1 up, not {text}")
+    return number
+
+
+def _count_or_none(text: str) -> int | None:
+    if text == NO_QUOTA:
+        return None
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"give a whole number from 0 up, or none, not {text}")
+    return number
+
+
+def _hours_or_none(text: str) -> float | None:
+    if text == NO_QUOTA:
+        return None
+    hours = float(text)
+    if not 0.0 <= hours < float("inf"):
+        raise argparse.ArgumentTypeError(f"give hours from 0 up, or none, not {text}")
+    return hours * 3600.0
+
+
+def _set_quota(engine: sa.Engine, options: argparse.Namespace) -> None:
+    given = {
+        "max_queued": options.max_queued,
+        "max_running": options.max_running,
+        "max_stored_bytes": options.max_stored_bytes,
+        "max_gpu_seconds": options.max_gpu_hours,
+    }
+    values = {name: value for name, value in given.items() if value is not ...}
+    if options.weight is not None:
+        values["weight"] = options.weight
+    if options.reset_gpu_hours:
+        values["gpu_seconds_used"] = 0.0
+    with db.writing(engine) as connection:
+        tenant = tenants.set_quota(connection, options.tenant, values)
+    for name, value in vars(tenant).items():
+        if name not in {"recent", "waiting"}:
+            sys.stdout.write(f"{name}\t{'none' if value is None else value}\n")
 
 
 def _add_key_options(create: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs import fit, processes
+from jobs import dependencies, fit, processes
 from jobs.errors import Refusal, SpecRefused
 from netaug_core import datasets
 from netaug_core.architectures import Architecture
@@ -46,6 +46,7 @@ def admit(
     refusals: list[Refusal] = []
     dataset = _find_dataset(spec, data_roots, refusals)
     refusals += fit.check(connection, spec, dataset, tenant=tenant, data_roots=data_roots)
+    refusals += dependencies.hold(connection, tenant, spec.resources.after).refusals
     _check_gpus(connection, spec, refusals)
     if refusals or dataset is None:
         raise SpecRefused(refusals)

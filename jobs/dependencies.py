@@ -1,63 +1,84 @@
 """Jobs that wait for others to succeed. A row stands for one that has not succeeded yet."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from jobs import outbox
+from jobs import outbox, tenants
 from jobs.dialect import now_plus
+from jobs.errors import Refusal
 from jobs.records import Job
 from jobs.states import JobStatus
 from jobs.tables import job_dependencies, jobs
 
+POINTER = "/resources/after"
 ENDED_BADLY = (JobStatus.FAILED, JobStatus.CANCELLED)
 
 
-def states(connection: sa.Connection, tenant: str, job_ids: Sequence[str]) -> dict[str, JobStatus]:
-    """The states of a tenant's jobs, which they keep until this transaction ends; none: gone."""
-    if not job_ids:
+@dataclass(frozen=True)
+class Needed:
+    """Which of the jobs that a spec waits for have not succeeded yet, and which never can."""
+
+    unmet: list[str]
+    refusals: list[Refusal]
+
+
+def hold(connection: sa.Connection, tenant: str, after: Sequence[str]) -> Needed:
+    """Look up the jobs that one waits for; their states stay until this transaction ends."""
+    states = _states(connection, tenant, after)
+    refusals = [
+        Refusal(POINTER, reason)
+        for job_id in after
+        if (reason := _reason(job_id, states.get(job_id))) is not None
+    ]
+    unmet = [job_id for job_id in after if states.get(job_id) is not JobStatus.SUCCEEDED]
+    return Needed(list(dict.fromkeys(unmet)), refusals)
+
+
+def _states(connection: sa.Connection, tenant: str, after: Sequence[str]) -> dict[str, JobStatus]:
+    if not after:
         return {}
     rows = connection.execute(
         sa.select(jobs.c.id, jobs.c.status)
-        .where(jobs.c.id.in_(job_ids), jobs.c.tenant == tenant)
+        .where(jobs.c.id.in_(after), jobs.c.tenant == tenant)
         .order_by(jobs.c.id)
         .with_for_update(read=True)
     )
     return {row.id: row.status for row in rows}
 
 
-def wait_for(connection: sa.Connection, job_id: str, needs: Sequence[str]) -> None:
-    """Let a job wait for others, whose states `states` has looked up in this transaction."""
-    if needs:
-        connection.execute(
-            sa.insert(job_dependencies),
-            [{"job_id": job_id, "needs": needed} for needed in needs],
-        )
+def _reason(job_id: str, status: JobStatus | None) -> str | None:
+    if status is None:
+        return f"resources.after: there is no job {job_id}; `netaug jobs list` shows yours"
+    if status in ENDED_BADLY:
+        return f"resources.after: job {job_id} has {status}; retry it first, or leave it out"
+    return None
+
+
+def wait_for(connection: sa.Connection, job_id: str, unmet: Sequence[str]) -> None:
+    """Let a job wait for others, which this transaction holds."""
+    if unmet:
+        rows = [{"job_id": job_id, "needs": needed} for needed in unmet]
+        connection.execute(sa.insert(job_dependencies), rows)
 
 
 def settle(connection: sa.Connection, job: Job) -> None:
     """A job has ended: let go the jobs that waited for its success, or mark them as hopeless."""
     if job.status is JobStatus.SUCCEEDED:
-        _let_go(connection, job.id)
-    elif job.status in ENDED_BADLY:
-        connection.execute(
-            sa.update(job_dependencies)
-            .where(job_dependencies.c.needs == job.id)
-            .values(broken=True)
-        )
-    if job.status in ENDED_BADLY:  # it waits for nothing any longer
-        forget(connection, job.id)
+        _let_go(connection, job)
+        return
+    connection.execute(
+        sa.update(job_dependencies).where(job_dependencies.c.needs == job.id).values(broken=True)
+    )
+    if job.blocked_by:
+        connection.execute(sa.delete(job_dependencies).where(job_dependencies.c.job_id == job.id))
 
 
-def forget(connection: sa.Connection, job_id: str) -> None:
-    """A job waits for no other any longer."""
-    connection.execute(sa.delete(job_dependencies).where(job_dependencies.c.job_id == job_id))
-
-
-def _let_go(connection: sa.Connection, needed: str) -> None:
+def _let_go(connection: sa.Connection, needed: Job) -> None:
     met = connection.scalars(
         sa.delete(job_dependencies)
-        .where(job_dependencies.c.needs == needed)
+        .where(job_dependencies.c.needs == needed.id)
         .returning(job_dependencies.c.job_id)
     ).all()
     if not met:
@@ -73,17 +94,14 @@ def _let_go(connection: sa.Connection, needed: str) -> None:
         )
         .returning(jobs.c.id, jobs.c.ready)
     ).all()
-    for row in let_go:
-        if row.ready:
-            outbox.ring(connection, row.id)
+    ready = sorted(row.id for row in let_go if row.ready)
+    for job_id in ready:
+        outbox.ring(connection, job_id)
+    if ready:
+        tenants.mark_waiting(connection, needed.tenant)
 
 
 def unmet(connection: sa.Connection, job_id: str) -> list[str]:
     """The jobs that a queued job still waits for."""
-    return list(
-        connection.scalars(
-            sa.select(job_dependencies.c.needs)
-            .where(job_dependencies.c.job_id == job_id)
-            .order_by(job_dependencies.c.needs)
-        )
-    )
+    needs = sa.select(job_dependencies.c.needs).where(job_dependencies.c.job_id == job_id)
+    return list(connection.scalars(needs.order_by(job_dependencies.c.needs)))

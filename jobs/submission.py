@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from jobs import idempotency, outbox, queries, recording, sources
+from jobs import (
+    dependencies,
+    idempotency,
+    outbox,
+    queries,
+    recording,
+    sources,
+    starts,
+    tenants,
+)
 from jobs.admission import Admission
 from jobs.dialect import now_plus
 from jobs.errors import Refusal, SpecRefused
@@ -55,13 +64,16 @@ def submit(
     Raises:
         IdempotencyMismatch: the key was used with another body.
         JobNotFound: the key's job has been deleted.
-        SpecRefused: a job that the spec starts from was deleted since it was admitted.
+        SpecRefused: a job that the spec starts from was deleted since it was admitted, or one
+            that it waits for is gone or has not succeeded.
+        QueueFull, QuotaSpent: the tenant may not queue this job.
     """
     job_id = new_id("job")
     if idempotency_key is not None:
         earlier = idempotency.reserve(connection, tenant, idempotency_key, job_id)
         if earlier is not None:
             return Submitted(queries.get_job(connection, tenant, earlier), replayed=True)
+    tenants.check_room(connection, tenant, spec.resources.gpus)
     job = _insert(connection, job_id, spec, admission, tenant)
     return Submitted(job, replayed=False)
 
@@ -72,8 +84,17 @@ def _insert(
     tags = sorted(set(spec.tags))
     document = spec.model_dump(mode="json")
     _hold_sources(connection, tenant, document)
+    needed = dependencies.hold(connection, tenant, spec.resources.after)
+    if needed.refusals:
+        raise SpecRefused(needed.refusals)
+    statement = _INSERT_JOB
+    if starts.asks_for_any(document["resources"]):
+        waits = starts.columns(
+            document["resources"], blocked_by=len(needed.unmet), has_started=False
+        )
+        statement = statement.values(**waits)
     row = connection.execute(
-        _INSERT_JOB,
+        statement,
         {
             "id": job_id,
             "tenant": tenant,
@@ -94,8 +115,12 @@ def _insert(
         )
     queued = Entry(EventType.STATE, {"status": JobStatus.QUEUED})
     recording.append_events(connection, job_id, 0, 1, (queued,))
-    outbox.ring(connection, job_id)
-    return Job(*row)
+    dependencies.wait_for(connection, job_id, needed.unmet)
+    job = Job(*row)
+    if job.ready:
+        outbox.ring(connection, job_id)
+        tenants.mark_waiting(connection, tenant)
+    return job
 
 
 def _hold_sources(connection: sa.Connection, tenant: str, document: Json) -> None:

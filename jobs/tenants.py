@@ -15,7 +15,6 @@ from jobs.tables import artifacts, checkpoints, jobs, tenants
 
 RECENT_S = 3600.0  # a slot taken this long ago counts e times less than one taken now
 FORGOTTEN = -50.0  # in powers of e: as good as nothing
-QUEUE_FULL_RETRY_S = 30
 
 TENANT_COLUMNS = columns(Tenant, tenants)
 _ONE = sa.select(*TENANT_COLUMNS).where(tenants.c.name == sa.bindparam("name"))

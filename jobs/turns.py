@@ -52,7 +52,7 @@ def next_job(connection: sa.Connection, *, gpus: int) -> Turn | None:
 def _next_tenant() -> sa.Select[Any]:
     room = sa.func.coalesce(tenants.c.max_running - tenants.c.running, sa.literal_column("1000000"))
     gpus = sa.bindparam("gpus", type_=sa.Integer)
-    fits = NEEDS <= sa.case((room < gpus, room), else_=gpus)
+    fits = sa.case((room < gpus, room), else_=gpus) >= NEEDS
     # LIMIT keeps it a probe of each tenant in turn: the planner would join an EXISTS.
     has_job = (
         sa.select(sa.literal_column("1"))
@@ -93,7 +93,7 @@ def _hold(connection: sa.Connection, tenant: str, gpus: int) -> Any:
 def _of_size(needs: sa.ColumnElement[int]) -> sa.Select[Any]:
     return (
         sa.select(jobs.c.id, jobs.c.gpus, jobs.c.priority, NEEDS.label("needs"))
-        .where(jobs.c.tenant == sa.bindparam("tenant"), READY, NEEDS == needs)
+        .where(jobs.c.tenant == sa.bindparam("tenant"), READY, needs == NEEDS)
         .order_by(*_ORDER)
         .limit(1)
     )

@@ -2,7 +2,16 @@
 
 import sqlalchemy as sa
 
-from jobs import dependencies, lifecycle, outbox, queries, recording, sources, tenants
+from jobs import (
+    dependencies,
+    lifecycle,
+    outbox,
+    queries,
+    recording,
+    sources,
+    starts,
+    tenants,
+)
 from jobs.dialect import insert_new, now_plus
 from jobs.errors import IllegalStateChange
 from jobs.recording import Entry
@@ -91,11 +100,20 @@ def retry(connection: sa.Connection, tenant: str, job_id: str) -> Job:
 
     Raises:
         JobNotFound: no such job.
-        IllegalStateChange: it has succeeded, or a job that it starts from has been deleted.
+        IllegalStateChange: it has succeeded, or a job that it starts from has been deleted, or one
+            that it waits for is gone or did not succeed.
     """
     ended = queries.lock_job(connection, tenant, job_id)
+    if ended.status is JobStatus.SUCCEEDED:
+        raise IllegalStateChange(f"job {job_id} has succeeded; submit its spec for another run")
+    if not ended.status.is_final:
+        return ended
+    resources = ended.spec["resources"]
+    needed = dependencies.hold(connection, tenant, resources.get("after", ()))
+    if needed.refusals:
+        raise IllegalStateChange(f"job {job_id} cannot be retried: {needed.refusals[0].detail}")
     gone = sources.hold(connection, tenant, ended.spec)
-    if gone and ended.status in {JobStatus.FAILED, JobStatus.CANCELLED}:
+    if gone:
         raise IllegalStateChange(
             f"job {job_id} cannot be retried: {gone[0].field} names job {gone[0].job_id}, which "
             "has been deleted; submit it with another one"
@@ -112,15 +130,19 @@ def retry(connection: sa.Connection, tenant: str, job_id: str) -> Job:
         failure_message=None,
         cancel_requested_at=None,
         stop_requested_at=None,
-        run_after=now_plus(),
         rung_at=None,
+        **starts.columns(
+            resources,
+            blocked_by=len(needed.unmet),
+            has_started=ended.started_at is not None,
+        ),
     )
-    if job is not None:
+    if job is None:
+        return queries.get_job(connection, tenant, job_id)
+    dependencies.wait_for(connection, job_id, needed.unmet)
+    if job.ready:
         outbox.ring(connection, job_id)
-        return job
-    job = queries.get_job(connection, tenant, job_id)
-    if job.status is JobStatus.SUCCEEDED:
-        raise IllegalStateChange(f"job {job_id} has succeeded; submit its spec for another run")
+        tenants.mark_waiting(connection, tenant)
     return job
 
 

@@ -9,6 +9,7 @@ from jobs import admission, endings, lifecycle, queries, submission, wishes
 from jobs.lifecycle import Claim, Ending
 from jobs.records import Job
 from jobs.states import AttemptOutcome, JobStatus
+from jobs.tables import jobs
 from netaug_core.errors import FailureClass
 from netaug_core.spec import JobSpec
 
@@ -82,3 +83,20 @@ def get(connection: sa.Connection, job_id: str) -> Job:
 
 def cancel(connection: sa.Connection, job_id: str) -> Job:
     return wishes.cancel(connection, TENANT, job_id)
+
+
+def queue_many(connection: sa.Connection, tenant: str, count: int, **values: Any) -> None:
+    """So many copies of one submitted job, made in the database; they are older than any other."""
+    job = submit(connection, tenant=tenant)
+    first = sa.select(sa.literal(1).label("i")).cte("numbers", recursive=True)
+    numbers = first.union_all(sa.select(first.c.i + 1).where(first.c.i < count - 1))
+    copies = dict(jobs.c.items()) | {
+        name: sa.literal(value, jobs.c[name].type) for name, value in values.items()
+    }
+    copies["id"] = sa.literal(f"job_0{tenant}").concat(sa.cast(numbers.c.i + 10_000_000, sa.String))
+    rows = (
+        sa.select(*copies.values())
+        .select_from(jobs.join(numbers, sa.true()))
+        .where(jobs.c.id == job.id)
+    )
+    connection.execute(sa.insert(jobs).from_select(list(copies), rows))

@@ -91,6 +91,8 @@ class ListQuery(pages.PageQuery):
             problems.MEDIA,
             problems.DOMAIN[errors.SpecRefused],
             problems.DOMAIN[errors.IdempotencyMismatch],
+            problems.DOMAIN[errors.QuotaSpent],
+            problems.DOMAIN[errors.QueueFull],
         ),
     },
 )

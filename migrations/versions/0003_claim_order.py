@@ -48,6 +48,7 @@ def upgrade() -> None:
                 postgresql_where=sa.text(on_postgresql),
                 sqlite_where=sa.text(on_sqlite),
                 postgresql_concurrently=True,
+                if_not_exists=True,
             )
 
 

@@ -1,8 +1,17 @@
 """What the sections of a spec are made of: the field types, and what a section is."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from netaug_core.datasets import MAX_NAME_LENGTH, NAME_PATTERN
 
@@ -16,6 +25,23 @@ DatasetName = Annotated[
     str,
     StringConstraints(pattern=rf"^{NAME_PATTERN.pattern}$", max_length=MAX_NAME_LENGTH),
 ]
+JobId = Annotated[str, StringConstraints(pattern=r"^job_[0-9a-f]{32}$")]
+
+
+def _is_written_out(moment: object) -> object:
+    if isinstance(moment, str | datetime):
+        return moment
+    raise ValueError("give a time with its offset, for example 2026-01-31T12:00:00Z")
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:  # within an offset of the years 1 and 9999
+        raise ValueError("give a time between the years 2 and 9998") from error
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_written_out), AfterValidator(_in_utc)]
 
 
 class Section(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from netaug_core.sections.fields import Count, Section
+from netaug_core.sections.fields import Count, JobId, Moment, Section
 
 
 class ResourceSpec(Section):
@@ -27,4 +27,19 @@ class ResourceSpec(Section):
         max_length=16,
         description="Exit codes of the trainer that also count as a lost machine.",
     )
-    priority: Count = Field(0, ge=-100, le=100, description="Higher starts first.")
+    priority: Count = Field(
+        0, ge=-100, le=100, description="Of your own queued jobs, the one with more starts first."
+    )
+    run_after: Moment | None = Field(
+        None, description="Not to be started before; RFC 3339 with an offset."
+    )
+    after: tuple[JobId, ...] = Field(
+        (), max_length=10, description="Your jobs that must have succeeded before this one starts."
+    )
+    max_wait_seconds: Count | None = Field(
+        None,
+        ge=10,
+        le=30 * 86_400,
+        description="Fail if the job has not started so long after it was submitted, or after "
+        "run_after. Null: it waits.",
+    )

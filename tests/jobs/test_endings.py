@@ -1,7 +1,7 @@
 import pytest
 import sqlalchemy as sa
 
-from jobs import endings, lifecycle, outbox, queries
+from jobs import endings, lifecycle, outbox, queries, waiting
 from jobs.endings import StoredArtifact
 from jobs.recording import Report
 from jobs.states import AttemptOutcome, EventType, JobStatus
@@ -91,7 +91,7 @@ def test_a_job_whose_pause_is_over_is_rung_again(connection: sa.Connection) -> N
     endings.fail(connection, job.id, 2, LOST)
     past = sa.update(jobs).values(run_after=jobs.c.created_at)  # as if the pause had gone by
     connection.execute(past)
-    assert outbox.ring_silent(connection, 10) == 1
+    assert waiting.release_due(connection) == [job.id]
     assert doorbells(connection) == [job.id]
 
 

@@ -210,6 +210,7 @@ EFFECTS: dict[str, To] = {
     **OTHERS,
 }
 _DEVICES = "tests/netaug_core/training/test_devices.py"
+_WAITING = "tests/jobs/test_waiting.py"
 _SUPERVISOR = "tests/worker/test_supervisor.py"
 _FOUND = "tests/netaug_core/test_detection_effects.py"
 # What changes something else than the weights of one process: the test that sees it.
@@ -249,6 +250,9 @@ SEEN_BY: dict[str, str] = {
         "tests/jobs/test_lifecycle.py"
         "::test_a_claim_takes_the_most_urgent_job_and_the_older_of_two_equals"
     ),
+    "resources.run_after": f"{_WAITING}::test_a_job_does_not_start_before_its_time",
+    "resources.after": f"{_WAITING}::test_a_job_starts_when_those_it_needs_have_succeeded",
+    "resources.max_wait_seconds": f"{_WAITING}::test_a_job_that_waits_too_long_fails",
 }
 
 
