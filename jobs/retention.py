@@ -10,7 +10,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from jobs import db, sources
+from jobs import db, sources, tenants
 from jobs.dialect import database_time, insert_new, now_plus
 from jobs.records import Checkpoint, columns
 from jobs.settings import Settings
@@ -120,7 +120,13 @@ class Sweep:
         """Drop rows of a job whose state cannot change meanwhile; a busy one has its turn later."""
         with db.writing(self._engine) as connection:
             job = _standing(connection, job_id, lock=True)
-            return 0 if job is None else drop(connection, job)
+            if job is None:
+                return 0
+            stored = tenants.stored_by(connection, job.id)
+            dropped = drop(connection, job)
+            left = tenants.stored_by(connection, job.id)
+            tenants.add_stored(connection, job.tenant, left - stored)
+            return dropped
 
     def _drop_checkpoints(self, connection: sa.Connection, job: Standing) -> int:
         dropped = self._surplus(connection, job)
