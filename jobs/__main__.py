@@ -1,4 +1,7 @@
-"""An operator's commands: `python -m jobs migrate`, `create-key`, `prepare` (both), `set-quota`."""
+"""An operator's commands: `python -m jobs migrate`, `create-key`, `prepare` (both), `set-quota`.
+
+`backup DIR`, `restore DIR` and `verify-storage` also need the store.
+"""
 
 import argparse
 import os
@@ -9,19 +12,25 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from jobs import db, keys, schema, tenants
-from jobs.errors import Unauthenticated
+from jobs import backup, db, keys, schema, tenants, verification
+from jobs.errors import BackupUnusable, StorageUnavailable, Unauthenticated
 from jobs.keys import Scope
-from jobs.settings import DatabaseSettings
+from jobs.settings import DatabaseSettings, Settings
+from jobs.storage import Storage
 
 SECRET_MODE = 0o600
 NO_QUOTA = "none"
+POOL_SIZE = 2  # a backup reads, and says beside it that it is still there
+WITH_STORAGE = {"backup", "restore", "verify-storage"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    engine = db.create_engine(DatabaseSettings().database_url.get_secret_value(), pool_size=1)
+    url = DatabaseSettings().database_url.get_secret_value()
+    engine = db.create_engine(url, pool_size=POOL_SIZE)
     try:
+        if options.command in WITH_STORAGE:
+            return _with_storage(engine, options)
         if options.command in {"migrate", "prepare"} and not schema.upgrade(engine):
             sys.stderr.write("a newer release has migrated this database; it stays as it is\n")
         if options.command in {"create-key", "prepare"}:
@@ -43,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
         _add_key_options(command)
     quota = commands.add_parser("set-quota", help="what a tenant may use, and its share")
     _add_quota_options(quota)
+    for name, text in (
+        ("backup", "copy all rows, then all objects that they name, into a directory"),
+        ("restore", "bring a backup into an empty database and a store"),
+    ):
+        commands.add_parser(name, help=text).add_argument("directory", type=Path)
+    commands.add_parser("verify-storage", help="read every object that a row names")
     return parser
 
 
@@ -117,6 +132,29 @@ def _add_key_options(create: argparse.ArgumentParser) -> None:
         help="keep the secret here (mode 0600), or take it from here if it exists; "
         "without it the secret is printed",
     )
+
+
+def _with_storage(engine: sa.Engine, options: argparse.Namespace) -> int:
+    """1 if an object is gone or has changed; each is named on stderr."""
+    try:
+        storage = Storage.open(Settings())
+        if options.command == "verify-storage":
+            outcome: verification.Verified | backup.Outcome = verification.verify_storage(
+                engine, storage
+            )
+        else:
+            act = backup.back_up if options.command == "backup" else backup.restore
+            outcome = act(engine, storage, options.directory)
+    except (StorageUnavailable, BackupUnusable) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if isinstance(outcome, backup.Outcome):
+        sys.stdout.write(f"{outcome.rows} rows\n")
+    sys.stdout.write(f"{outcome.objects} objects, {outcome.size_bytes} bytes\n")
+    for problem in outcome.problems:
+        sys.stderr.write(f"{problem}\n")
+    sys.stdout.write(f"{len(outcome.problems)} problems\n")
+    return int(bool(outcome.problems))
 
 
 def _create_key(engine: sa.Engine, options: argparse.Namespace) -> None:

@@ -3,6 +3,8 @@
 All times come from the database: a worker with a wrong clock cannot shorten or stretch a lease.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -136,3 +138,28 @@ def _unnested(table: sa.Table, shared: tuple[str, ...], columns: tuple[str, ...]
 def database_time(connection: sa.Connection) -> datetime:
     """What time it is, by the database."""
     return connection.execute(sa.select(now_plus(0.0))).scalar_one()
+
+
+@contextmanager
+def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection whose reads all see one moment, however long they take."""
+    options: dict[str, Any] = {"reads_only": True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+    with engine.connect().execution_options(**options) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        yield connection
+
+
+def follow_sequence(connection: sa.Connection, table: sa.Table) -> None:
+    """Count a table's new rows on from the highest number in it; SQLite does so by itself."""
+    column = table.autoincrement_column
+    if column is None or connection.dialect.name != "postgresql":
+        return
+    sequence = sa.func.pg_get_serial_sequence(table.name, column.name)
+    highest = sa.select(sa.func.max(column)).scalar_subquery()
+    connection.execute(
+        sa.select(sa.func.setval(sequence, sa.func.coalesce(highest, 0) + 1, sa.false()))
+    )

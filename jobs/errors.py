@@ -55,6 +55,10 @@ class ObjectMissing(JobsError):
     """A stored object is gone or is not what was stored."""
 
 
+class BackupUnusable(JobsError):
+    """This backup cannot be restored here."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """One reason why a spec is not accepted: a JSON pointer to the field, and what to do."""

@@ -39,15 +39,16 @@ def upgrade(engine: sa.Engine) -> bool:
 
 def serves(connection: sa.Connection) -> bool:
     """Whether this code can work with the database: it has its schema, or a newer release's."""
-    return _revision(connection) == _history()[0] or _is_newer(connection)
+    return revision(connection) == _history()[0] or _is_newer(connection)
 
 
 def _is_newer(connection: sa.Connection) -> bool:
-    revision = _revision(connection)
-    return revision is not None and revision not in _history()
+    found = revision(connection)
+    return found is not None and found not in _history()
 
 
-def _revision(connection: sa.Connection) -> str | None:
+def revision(connection: sa.Connection) -> str | None:
+    """The migration that a database has come to."""
     return MigrationContext.configure(connection).get_current_revision()
 
 

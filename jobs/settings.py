@@ -17,6 +17,7 @@ class DatabaseSettings(BaseSettings):
         env_prefix="NETAUG_",
         secrets_dir=SECRETS_DIR if SECRETS_DIR.is_dir() else None,
         extra="ignore",
+        env_ignore_empty=True,  # Compose passes what is not set as an empty text
     )
 
     database_url: SecretStr

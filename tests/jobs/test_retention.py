@@ -360,3 +360,11 @@ def test_a_sweep_that_is_killed_anywhere_loses_nothing_and_is_finished_by_the_ne
     with db.reading(postgres_engine) as connection:
         assert named(connection) == stored(storage)
         assert len(named(connection)) == 80
+
+
+def test_a_rule_that_compose_passes_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "STORAGE_URL"):
+        monkeypatch.setenv(f"NETAUG_{name}", "x")
+    monkeypatch.setenv("NETAUG_LOG_DAYS", "")
+    monkeypatch.setenv("NETAUG_CHECKPOINTS_KEPT", "7")
+    assert Rules.of(Settings()) == Rules(7, 30, None, None)

@@ -1,0 +1,188 @@
+"""A backup restores into nothing: the same rows, and every object that they name."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from jobs import backup, db, processes, removal, retention
+from jobs.__main__ import main
+from jobs.errors import BackupUnusable
+from jobs.recording import StoredCheckpoint, append_checkpoints
+from jobs.records import Job
+from jobs.settings import Settings
+from jobs.states import JobStatus
+from jobs.storage import Storage, attempt_key
+from jobs.tables import outbox
+from jobs.verification import verify_storage
+from netaug_core.datasets import file_digest
+from tests.builders import make_job
+from tests.servers import Postgres
+
+
+def open_storage(directory: Path) -> Storage:
+    url = f"file://{directory}"
+    return Storage.open(Settings(database_url=SecretStr("sqlite://"), storage_url=url))
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return open_storage(tmp_path / "objects")
+
+
+@pytest.fixture
+def new_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty database of the same kind, without any table."""
+    if request.node.callspec.params["database_url"] == "sqlite":
+        engine = db.create_engine(f"sqlite:///{tmp_path}/new.db")
+        yield engine
+        engine.dispose()
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = f"new_{uuid.uuid4().hex}"
+    engine = db.create_engine(server.create_database(name))
+    yield engine
+    engine.dispose()
+    server.drop_database(name)
+
+
+@pytest.fixture
+def checkpointed(engine: sa.Engine, storage: Storage, tmp_path: Path) -> Job:
+    """A job that failed, with two checkpoints."""
+    file = tmp_path / "file"
+    with engine.begin() as connection:
+        job = make_job(connection, JobStatus.FAILED, tags=("a", "b"))
+        for step in (1, 2):
+            key = attempt_key(job.id, 1, "checkpoints", f"{step}.pt")
+            file.write_text(f"step {step}")
+            storage.put(key, file)
+            kept = StoredCheckpoint(step, 0, key, file.stat().st_size, file_digest(file))
+            append_checkpoints(connection, job.id, 1, (kept,))
+        make_job(connection, JobStatus.RUNNING)
+        make_job(connection)
+    return job
+
+
+def all_rows(engine: sa.Engine) -> dict[str, list[sa.Row[tuple[object, ...]]]]:
+    with db.reading(engine) as connection:
+        return {
+            table.name: list(
+                connection.execute(sa.select(table).order_by(*table.primary_key)).all()
+            )
+            for table in backup.TABLES
+        }
+
+
+def test_a_restore_brings_every_row_and_object(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    made = backup.back_up(engine, storage, tmp_path / "backup")
+    assert (made.objects, made.problems) == (2, ())
+    new_storage = open_storage(tmp_path / "new-objects")
+    assert backup.restore(new_engine, new_storage, tmp_path / "backup") == made
+    assert all_rows(new_engine) == all_rows(engine)
+    assert verify_storage(new_engine, new_storage).objects == 2
+    assert verify_storage(new_engine, new_storage).problems == ()
+
+
+def test_new_rows_are_counted_on_after_a_restore(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    backup.restore(new_engine, storage, tmp_path / "backup")
+    with new_engine.begin() as connection:
+        before = connection.scalars(sa.select(sa.func.max(outbox.c.id))).one()
+        make_job(connection)
+        assert connection.scalars(sa.select(sa.func.max(outbox.c.id))).one() == before + 1
+
+
+def test_a_second_backup_copies_only_what_is_new(
+    engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    storage.delete_below("jobs")  # what is copied already is not asked for again
+    assert backup.back_up(engine, storage, tmp_path / "backup").problems == ()
+
+
+def test_rows_that_come_and_objects_that_are_doomed_meanwhile_do_not_matter(
+    engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    class Meanwhile(Storage):
+        """The store of a busy installation: before each copy a sweep goes over it."""
+
+        def fetch(self, key: str, path: Path, *, size_bytes: int, sha256: str) -> None:
+            retention.Sweep(engine, retention.Rules(1, 0, None, None)).step()
+            assert removal.remove_deleted(engine, self) == 0
+            with engine.begin() as connection:
+                make_job(connection)
+            super().fetch(key, path, size_bytes=size_bytes, sha256=sha256)
+
+    busy = Meanwhile(storage._store, directory=tmp_path / "objects")
+    made = backup.back_up(engine, busy, tmp_path / "backup")
+    assert (made.objects, made.problems) == (2, ())
+    assert removal.remove_deleted(engine, storage) == 2
+    with db.reading(engine) as connection:
+        assert processes.live(connection, processes.BACKUP) == []
+
+
+def test_an_object_that_changed_is_named(
+    engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    key = attempt_key(checkpointed.id, 1, "checkpoints", "1.pt")
+    (tmp_path / "objects" / key).write_text("step 7")
+    (problem,) = verify_storage(engine, storage).problems
+    assert key in problem
+    (problem,) = backup.back_up(engine, storage, tmp_path / "backup").problems
+    assert key in problem
+
+
+def test_a_backup_that_was_not_finished_is_refused(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    (tmp_path / "backup" / "manifest.json").unlink()
+    with pytest.raises(BackupUnusable, match="not finished"):
+        backup.restore(new_engine, storage, tmp_path / "backup")
+
+
+def test_a_backup_of_another_release_is_refused(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    manifest = tmp_path / "backup" / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "revision": "0000"}))
+    with pytest.raises(BackupUnusable, match="with the release that made it"):
+        backup.restore(new_engine, storage, tmp_path / "backup")
+
+
+def test_a_database_with_jobs_is_not_overwritten(
+    engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    with pytest.raises(BackupUnusable, match="empty one"):
+        backup.restore(engine, storage, tmp_path / "backup")
+
+
+def test_the_commands_print_what_they_did(
+    engine: sa.Engine,
+    database_url: str,
+    checkpointed: Job,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("NETAUG_DATABASE_URL", database_url)
+    monkeypatch.setenv("NETAUG_STORAGE_URL", f"file://{tmp_path}/objects")
+    assert main(["verify-storage"]) == 0
+    assert capsys.readouterr().out == "2 objects, 12 bytes\n0 problems\n"
+    assert main(["backup", str(tmp_path / "backup")]) == 0
+    assert capsys.readouterr().out.endswith(" rows\n2 objects, 12 bytes\n0 problems\n")
+    assert main(["restore", str(tmp_path / "backup")]) == 1
+    assert "empty one" in capsys.readouterr().err
+    (tmp_path / "objects" / attempt_key(checkpointed.id, 1, "checkpoints", "1.pt")).unlink()
+    assert main(["verify-storage"]) == 1
+    assert "not in storage" in capsys.readouterr().err
