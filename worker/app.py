@@ -6,6 +6,7 @@ from celery import Celery
 from kombu import Queue
 
 from jobs.settings import Settings, settings
+from worker.attention import Attention
 
 QUEUE = "netaug.doorbells"
 DOORBELL = "worker.tasks.doorbell"
@@ -54,3 +55,4 @@ def make_app(configured: Settings) -> Celery:
 
 
 app = make_app(settings())
+app.steps["consumer"].add(Attention)

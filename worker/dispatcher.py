@@ -131,6 +131,7 @@ class Dispatcher:
             outbox.ringing(connection, doorbells)
         for doorbell in doorbells:
             self._app.send_task(DOORBELL, headers={"job_id": doorbell.job_id})
+        self._broker = "ok"
         with db.writing(self._engine) as connection:
             outbox.published(connection, doorbells)
         return len(doorbells)
@@ -140,9 +141,10 @@ class Dispatcher:
             try:
                 with notices.listening(self._engine, notices.OUTBOX) as listener:
                     while not self._stopping.is_set():
-                        if self.publish() < BATCH:
-                            listener.wait(self._settings.dispatch_seconds)
-                        self._look_at_broker()
+                        if self.publish() == BATCH:
+                            continue
+                        if not listener.wait(self._settings.dispatch_seconds):
+                            self._look_at_broker()  # a bell that was just rung need not wait
             except db.UNAVAILABLE as error:
                 log.warning("database_away", reason=type(error).__name__)
             except BROKER_AWAY as error:
