@@ -15,7 +15,7 @@ from celery import bootsteps, signals
 LOOK_AFTER_S = (0.001, 0.01, 0.1)
 
 
-class Attention(bootsteps.StartStopStep):
+class Attention(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
     """Turns the event loop when a task has ended. Celery starts it with each connection."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
