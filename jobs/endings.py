@@ -104,8 +104,14 @@ def fail(connection: sa.Connection, job_id: str, attempt: int, ending: Ending) -
     return JobStatus.FAILED
 
 
-def release(connection: sa.Connection, job_id: str, attempt: int) -> JobStatus:
-    """Give a job back, not charged: the worker shuts down. A cancelled one ends instead.
+def release(
+    connection: sa.Connection,
+    job_id: str,
+    attempt: int,
+    *,
+    reason: str = "the worker was shut down",
+) -> JobStatus:
+    """Give a job back, not charged: the worker leaves it. A cancelled one ends instead.
 
     Raises:
         Fenced: the attempt was given up for dead.
@@ -113,7 +119,7 @@ def release(connection: sa.Connection, job_id: str, attempt: int) -> JobStatus:
     job = _locked(connection, job_id, attempt)
     if job.cancel_requested_at is not None:
         return cancelled(connection, job_id, attempt)
-    ending = Ending(AttemptOutcome.RELEASED, message="the worker was shut down")
+    ending = Ending(AttemptOutcome.RELEASED, message=reason)
     end_attempt(connection, job_id, attempt, JobStatus.QUEUED, ending, rung_at=None)
     outbox.ring(connection, job_id)
     return JobStatus.QUEUED

@@ -39,6 +39,10 @@ class KeyNotFound(JobsError):
     """No such API key."""
 
 
+class WorkerNotFound(JobsError):
+    """No such worker."""
+
+
 class Unauthenticated(JobsError):
     """The API key is missing, unknown, revoked or expired."""
 

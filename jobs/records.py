@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from jobs.states import AttemptOutcome, EventType, JobStatus
+from jobs.states import AttemptOutcome, EventType, JobStatus, WorkerWish
 from netaug_core.errors import FailureClass
 
 Json = dict[str, Any]
@@ -169,6 +169,7 @@ class Process:
     started_at: datetime
     seen_at: datetime
     facts: Json
+    wish: WorkerWish | None
 
 
 def columns(record: type[Record], table: sa.Table) -> list[sa.Column[Any]]:

@@ -67,7 +67,13 @@ class Settings(DatabaseSettings):
         20.0, ge=0.0, le=600.0, description="What a trainer gets to write a checkpoint and leave."
     )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda)$")
-    trainer_threads: int = Field(0, ge=0, le=256, description="0: one per core.")
+    slots_per_gpu: int = Field(
+        1, ge=1, le=64, description="Jobs of one GPU that a worker runs on each at once."
+    )
+    slots: int = Field(1, ge=1, le=256, description="Jobs at once of a worker without GPUs.")
+    trainer_threads: int = Field(
+        0, ge=0, le=256, description="Of each trainer; 0: the cores, divided by the slots."
+    )
     loader_workers: int = Field(0, ge=0, le=64)
     image_cache_bytes: int = Field(
         0, ge=0, description="A trainer's, for decoded pictures of a folder; 0: none."

@@ -35,6 +35,21 @@ class EventType(enum.StrEnum):
     DONE = "done"  # always the last
 
 
+class WorkerWish(enum.StrEnum):
+    """What an operator asked of a worker. A worker as usual has none."""
+
+    PAUSE = "pause"  # start nothing; what runs goes on
+    DRAIN = "drain"  # start nothing; what runs writes a checkpoint and is given back
+
+
+class WorkerState(enum.StrEnum):
+    READY = "ready"  # takes jobs
+    PAUSED = "paused"  # by an operator: takes none
+    DRAINING = "draining"  # by an operator: its jobs are leaving
+    DRAINED = "drained"  # by an operator: nothing runs on it, and nothing will
+    LEAVING = "leaving"  # its process shuts down
+
+
 FINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
 
 TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table
 
 from jobs.dialect import BigId, Json, UtcDateTime, WordOf
-from jobs.states import AttemptOutcome, EventType, JobStatus
+from jobs.states import AttemptOutcome, EventType, JobStatus, WorkerWish
 from netaug_core.errors import FailureClass
 
 metadata = sa.MetaData(
@@ -20,12 +20,12 @@ metadata = sa.MetaData(
 )
 
 
-def _enum(words: type[enum.StrEnum], name: str) -> WordOf:
+def _enum(words: type[enum.StrEnum], name: str, *, constrained: bool = True) -> WordOf:
     return WordOf(
         words,
         name=name,
         native_enum=False,
-        create_constraint=True,
+        create_constraint=constrained,
         length=20,
         values_callable=lambda members: [member.value for member in members],
     )
@@ -294,6 +294,7 @@ processes = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("facts", Json, nullable=False),
+    Column("wish", _enum(WorkerWish, "wish", constrained=False)),  # an operator's, of a worker
 )
 
 doomed_prefixes = Table(

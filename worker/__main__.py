@@ -1,10 +1,11 @@
-"""`python -m worker`: one worker, one job at a time. SIGTERM drains it."""
+"""`python -m worker`: one worker, a job in each of its slots. SIGTERM drains it."""
 
 import logging
 import sys
 
 from jobs import logs
 from jobs.settings import settings
+from worker import tasks
 from worker.app import QUEUE, app
 
 
@@ -12,11 +13,12 @@ def main() -> int:
     logs.configure(settings().log_level)
     for chatty in ("celery.app.trace", "celery.worker.strategy"):  # two lines for each doorbell
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    # A thread, not a forked pool: the trainer is a process of its own, and forks break CUDA.
+    # Threads, not a forked pool: each trainer is a process of its own, and forks break CUDA.
     app.worker_main(
         [
             "worker",
-            *("--pool", "threads", "--concurrency", "1", "--queues", QUEUE),
+            *("--pool", "threads", "--concurrency", str(tasks.slots().total)),
+            *("--queues", QUEUE),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             *("--loglevel", settings().log_level),
         ]

@@ -3,13 +3,22 @@
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 
 ASK_SECONDS = 10.0
 VISIBLE = "CUDA_VISIBLE_DEVICES"  # torch obeys it, the driver's tool does not
 
 
-def gpu_names() -> list[str]:
-    """The names of the GPUs that a trainer of this process will see; none without a driver."""
+@dataclass(frozen=True)
+class Gpu:
+    """A device: its id is an entry of CUDA_VISIBLE_DEVICES that selects it, its name for people."""
+
+    id: str
+    name: str
+
+
+def gpus() -> list[Gpu]:
+    """The GPUs that a trainer of this process will see; none without a driver."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
@@ -24,7 +33,7 @@ def gpu_names() -> list[str]:
     return visible(names, os.environ.get(VISIBLE)) if answer.returncode == 0 else []
 
 
-def visible(names: list[str], choice: str | None) -> list[str]:
+def visible(names: list[str], choice: str | None) -> list[Gpu]:
     """Those of a machine's GPUs that CUDA_VISIBLE_DEVICES leaves.
 
     Args:
@@ -32,13 +41,13 @@ def visible(names: list[str], choice: str | None) -> list[str]:
         choice: the variable: numbers, or ids such as `GPU-3f...`; None if it is not set.
     """
     if choice is None:
-        return names
+        return [Gpu(str(number), name) for number, name in enumerate(names)]
     chosen = []
     for entry in filter(None, map(str.strip, choice.split(","))):
         if not entry.lstrip("-").isdecimal():
-            chosen.append(names[0])  # an id: it is one of them
+            chosen.append(Gpu(entry, names[0]))  # an id: it is one of them
         elif 0 <= int(entry) < len(names):
-            chosen.append(names[int(entry)])
+            chosen.append(Gpu(entry, names[int(entry)]))
         else:
             break  # as CUDA does: what follows a wrong number is not seen either
     return chosen

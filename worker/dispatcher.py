@@ -87,10 +87,9 @@ class Dispatcher:
             log.warning("leases_expired", job_ids=expired)
         self._look_after_waiting()
         with db.writing(self._engine) as connection:
-            workers = processes.live(connection, processes.WORKER)
-            idle = sum(not worker.facts["busy"] for worker in workers)
-            if idle:
-                outbox.ring_silent(connection, limit=idle)
+            free = processes.free_slots(connection)
+            if free:
+                outbox.ring_silent(connection, limit=free)
             facts: dict[str, Any] = {"broker": self._broker, "host": socket.gethostname()}
             processes.report(connection, processes.DISPATCHER, self._name, facts)
         if time.monotonic() >= self._next_sweep:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -22,12 +21,13 @@ from netaug_core import events
 from netaug_core.errors import BadSpec, FailureClass
 from netaug_core.spec import JobSpec
 from worker import outcome, staging
+from worker.draining import Draining
 from worker.intake import Intake
 from worker.ladder import Ladder, Reason
 from worker.lease import Lease
 from worker.memory import oom_kills
 from worker.news import News
-from worker.trainer_process import TRAINER, TrainerProcess, WorkDir, boottime
+from worker.trainer_process import TRAINER, Devices, TrainerProcess, WorkDir, boottime
 from worker.uploads import Uploads
 
 log = structlog.get_logger(__name__)
@@ -48,8 +48,9 @@ class Platform:
     engine: sa.Engine
     storage: Storage
     settings: Settings
-    draining: Event
+    draining: Draining
     trainer: tuple[str, ...] = TRAINER
+    visible_devices: str | None = None  # CUDA_VISIBLE_DEVICES of its trainers; None: inherited
 
 
 def run(claim: Claim, platform: Platform, *, claimed_at: float) -> None:
@@ -132,7 +133,7 @@ class Attempt:
             self._work,
             settings,
             program=self._platform.trainer,
-            gpus=self._spec.resources.gpus,
+            devices=Devices(self._spec.resources.gpus, self._platform.visible_devices),
             resume=resume,
             alive_until=self._lease.alive_until,
         )
@@ -227,7 +228,8 @@ class Attempt:
         elif ended.left_for is Reason.CANCEL:
             self._write(lambda c: endings.cancelled(c, self._job_id, self._number))
         elif ended.left_for is Reason.DRAIN:
-            self._write(lambda c: endings.release(c, self._job_id, self._number))
+            reason = self._platform.draining.reason
+            self._write(lambda c: endings.release(c, self._job_id, self._number, reason=reason))
         else:
             resources = self._spec.resources
             self._end(

@@ -1,74 +1,47 @@
 """What a worker does when a doorbell rings: claim jobs and run them, until none is left."""
 
-import secrets
-import socket
 import threading
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import structlog
 from celery import signals
+from kombu.exceptions import KombuError, OperationalError
 
-from jobs import db, lifecycle, processes
-from jobs.lifecycle import Claim
+from jobs import db
 from jobs.settings import settings
 from jobs.storage import Storage
+from netaug_core.cores import usable_cores
 from worker import staging, supervisor
 from worker.app import DOORBELL, app
-from worker.devices import gpu_names
+from worker.claims import Claims
+from worker.devices import Gpu, gpus
+from worker.draining import Draining
+from worker.presence import Presence
+from worker.slots import Share, Slots, threads_of
 from worker.supervisor import Platform
-from worker.trainer_process import boottime
 
 log = structlog.get_logger(__name__)
 
-PRESENCE_SECONDS = 5.0
-POOL_SIZE = 4  # the attempt, the presence, and room
-NAME_BYTES = 3
+POOL_SIZE = 4  # of one slot: the attempt, the presence, and room; each further slot adds one
 
 
-class Presence:
-    """This worker's name, and what it says of itself every few seconds."""
+@cache
+def devices() -> tuple[Gpu, ...]:
+    """The GPUs of this worker; none where its trainers are told to use the CPU."""
+    return () if settings().device == "cpu" else tuple(gpus())
 
-    def __init__(self, platform: Platform) -> None:
-        self.name = f"worker-{secrets.token_hex(NAME_BYTES)}"
-        self._names = [] if platform.settings.device == "cpu" else gpu_names()
-        self.gpus = len(self._names)
-        self.busy = threading.Event()
-        self._platform = platform
-        self._left = threading.Event()
-        self._thread = threading.Thread(target=self._repeat, name="presence", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def leave(self) -> None:
-        """Say that this worker shuts down."""
-        self._left.set()
-        self._thread.join(PRESENCE_SECONDS)
-        try:
-            with db.writing(self._platform.engine) as connection:
-                processes.leave(connection, processes.WORKER, self.name)
-        except db.UNAVAILABLE as error:
-            log.warning("leave_not_told", reason=type(error).__name__)
-
-    def _repeat(self) -> None:
-        while not self._left.is_set():
-            try:
-                self._tell()
-            except db.UNAVAILABLE as error:
-                log.warning("presence_not_told", reason=type(error).__name__)
-            self._left.wait(PRESENCE_SECONDS)
-
-    def _tell(self) -> None:
-        facts = {
-            "host": socket.gethostname(),
-            "gpus": self.gpus,
-            "devices": self._names,
-            "busy": self.busy.is_set(),
-            "draining": self._platform.draining.is_set(),
-        }
-        with db.writing(self._platform.engine) as connection:
-            processes.report(connection, processes.WORKER, self.name, facts)
+@cache
+def slots() -> Slots:
+    """What of this worker is free."""
+    configured = settings()
+    return Slots(
+        [gpu.id for gpu in devices()],
+        per_gpu=configured.slots_per_gpu,
+        without_gpus=configured.slots,
+    )
 
 
 @cache
@@ -77,58 +50,73 @@ def platform() -> Platform:
     configured = settings()
     engine = db.create_engine(
         configured.database_url.get_secret_value(),
-        pool_size=POOL_SIZE,
+        pool_size=POOL_SIZE + slots().total - 1,
         answer_timeout_s=configured.database_answer_seconds,
     )
-    return Platform(engine, Storage.open(configured), configured, threading.Event())
+    return Platform(engine, Storage.open(configured), configured, Draining())
 
 
 @cache
 def presence() -> Presence:
-    return Presence(platform())
+    return Presence(platform(), slots(), [gpu.name for gpu in devices()], _ring)
+
+
+@cache
+def claims() -> Claims:
+    return Claims(platform(), presence(), slots())
 
 
 @app.task(name=DOORBELL)
 def doorbell() -> None:
-    """Claim and run jobs until no queued one fits this worker."""
+    """Claim and run jobs until no queued one fits this worker. One call for each running job."""
     while not platform().draining.is_set():
-        claimed_at = boottime()
-        claim = _claim()
-        if claim is None:
+        taken = claims().take()
+        if taken is None:
             return
-        presence().busy.set()
         try:
-            supervisor.run(claim, platform(), claimed_at=claimed_at)
+            if slots().free:
+                # Whoever hears it looks for the next job. A broker that is away delays nothing.
+                threading.Thread(target=_ring, daemon=True).start()
+            supervisor.run(taken.claim, _part(taken.share), claimed_at=taken.claimed_at)
         finally:
-            presence().busy.clear()
+            slots().give_back(taken.share)
 
 
-def _claim() -> Claim | None:
+def _part(share: Share) -> Platform:
+    """The platform as one attempt sees it: its GPUs, its part of the cores."""
+    whole = platform()
+    threads = whole.settings.trainer_threads or threads_of(
+        share, cores=usable_cores(), total=slots().total
+    )
+    own = whole.settings.model_copy(update={"trainer_threads": threads})
+    return replace(whole, settings=own, visible_devices=share.visible)
+
+
+def _ring() -> None:
     try:
-        with db.writing(platform().engine) as connection:
-            return lifecycle.claim(
-                connection,
-                worker=presence().name,
-                gpus=presence().gpus,
-                lease_seconds=settings().lease_seconds,
-            )
-    except db.UNAVAILABLE as error:
-        # The dispatcher rings again as long as the job is queued.
-        log.warning("claim_failed", reason=type(error).__name__)
-        return None
+        doorbell.delay()
+    except (OperationalError, KombuError, OSError) as error:
+        # The dispatcher rings as long as a job waits and a slot is free.
+        log.warning("not_rung", reason=type(error).__name__)
 
 
 @signals.worker_ready.connect
 def _on_ready(**_: Any) -> None:
     removed = staging.sweep(settings().work_dir)
     presence().start()
-    log.info("worker_ready", worker=presence().name, gpus=presence().gpus, swept=removed)
-    doorbell.delay()  # jobs may be waiting already
+    log.info(
+        "worker_ready",
+        worker=presence().name,
+        gpus=len(devices()),
+        slots=slots().total,
+        swept=removed,
+    )
+    _ring()  # jobs may be waiting already
 
 
 @signals.worker_shutting_down.connect
 def _on_shutdown(**_: Any) -> None:
-    platform().draining.set()
+    platform().draining.shut_down()
     log.info("worker_draining", worker=presence().name)
 
 

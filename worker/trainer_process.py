@@ -11,6 +11,7 @@ from typing import IO
 
 from jobs.settings import Settings
 from netaug_core.cores import usable_cores
+from worker.devices import VISIBLE
 
 GUARD = Path(__file__).parent / "guard.py"
 SPEC_FILE = "spec.json"
@@ -37,6 +38,24 @@ MALLOC = {
 THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 # The program that trains; everything else on its command line is made from the attempt.
 TRAINER = (sys.executable, "-m", "netaug_core", "train")
+
+
+@dataclass(frozen=True)
+class Devices:
+    """How many GPUs a job asked for (None: what there is), and which its trainer may see."""
+
+    num_gpus: int | None = None
+    visible: str | None = None  # CUDA_VISIBLE_DEVICES; None: as this process has it
+
+    def arguments(self) -> list[str]:
+        """Later options win over the worker's own."""
+        if self.num_gpus == 0:
+            return ["--device", "cpu"]
+        many = self.num_gpus is not None and self.num_gpus > 1
+        return ["--devices", str(self.num_gpus)] if many else []
+
+    def environment(self) -> dict[str, str]:
+        return {} if self.visible is None else {VISIBLE: self.visible}
 
 
 @dataclass(frozen=True)
@@ -67,6 +86,9 @@ class WorkDir:
         return self.path / "uploads"
 
 
+ANY_DEVICE = Devices()
+
+
 class TrainerProcess:
     """A running trainer. Call `close` at the end, whatever happened."""
 
@@ -76,12 +98,16 @@ class TrainerProcess:
         settings: Settings,
         *,
         program: tuple[str, ...] = TRAINER,
-        gpus: int | None = None,
+        devices: Devices = ANY_DEVICE,
         resume: Path | None,
         alive_until: float,
     ) -> None:
         events_read, events_write = os.pipe()
-        command = [*program, *_arguments(work, settings, resume, events_write), *_devices(gpus)]
+        command = [
+            *program,
+            *_arguments(work, settings, resume, events_write),
+            *devices.arguments(),
+        ]
         try:
             self._guard = subprocess.Popen(  # noqa: S603  # our own command line
                 [sys.executable, "-I", "-S", str(GUARD), str(alive_until), "--", *command],
@@ -89,7 +115,7 @@ class TrainerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(events_write,),
-                env=_environment(work),
+                env=_environment(work) | devices.environment(),
                 cwd=work.path,
                 start_new_session=True,
             )
@@ -169,13 +195,6 @@ def _arguments(work: WorkDir, settings: Settings, resume: Path | None, events_fd
     if resume is not None:
         arguments += ["--resume", str(resume)]
     return arguments
-
-
-def _devices(gpus: int | None) -> list[str]:
-    """Later options win over the worker's own."""
-    if gpus == 0:
-        return ["--device", "cpu"]
-    return [] if gpus is None or gpus == 1 else ["--devices", str(gpus)]
 
 
 def _environment(work: WorkDir) -> dict[str, str]:

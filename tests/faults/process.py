@@ -11,7 +11,6 @@ import importlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +73,7 @@ def _train_by_script(witness: Path) -> None:
     from jobs.settings import settings
     from jobs.storage import Storage
     from worker import tasks
+    from worker.draining import Draining
     from worker.supervisor import Platform
 
     configured = settings()
@@ -83,7 +83,7 @@ def _train_by_script(witness: Path) -> None:
         answer_timeout_s=configured.database_answer_seconds,
     )
     program = (sys.executable, "-I", "-S", str(TRAINER), "--witness", str(witness))
-    platform = Platform(engine, Storage.open(configured), configured, threading.Event(), program)
+    platform = Platform(engine, Storage.open(configured), configured, Draining(), program)
     tasks.platform = lambda: platform  # type: ignore[assignment]  # it is cached elsewhere
 
 

@@ -1,7 +1,6 @@
 """A platform with short times, and trainers that misbehave: real processes all of them."""
 
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from jobs.storage import Storage
 from netaug_core.spec import JobSpec
 from tests.small_network import SMALL_MODEL
 from worker import supervisor
+from worker.draining import Draining
 from worker.supervisor import Platform
 from worker.trainer_process import TRAINER, boottime
 
@@ -75,7 +75,7 @@ class Bench:
         self.engine = engine
         self.settings = settings
         self.storage = Storage.open(settings)
-        self.draining = threading.Event()
+        self.draining = Draining()
         self._scripts = scripts
 
     def submit(self, spec: JobSpec | None = None) -> str:

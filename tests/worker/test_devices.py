@@ -10,15 +10,15 @@ NAMES = ["first", "second", "third"]
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
-        (None, NAMES),
-        ("", []),
-        ("2,0", ["third", "first"]),
-        ("1, 7,0", ["second"]),  # as CUDA: nothing after a number that does not exist
-        ("-1", []),
-        ("GPU-3f2a,GPU-77c1", ["first", "first"]),
+        (None, {"0": "first", "1": "second", "2": "third"}),
+        ("", {}),
+        ("2,0", {"2": "third", "0": "first"}),
+        ("1, 7,0", {"1": "second"}),  # as CUDA: nothing after a number that does not exist
+        ("-1", {}),
+        ("GPU-3f2a,GPU-77c1", {"GPU-3f2a": "first", "GPU-77c1": "first"}),
     ],
 )
 def test_the_workers_gpus_are_those_that_torch_will_see(
-    choice: str | None, expected: list[str]
+    choice: str | None, expected: dict[str, str]
 ) -> None:
-    assert visible(NAMES, choice) == expected
+    assert {gpu.id: gpu.name for gpu in visible(NAMES, choice)} == expected
