@@ -63,6 +63,7 @@ class Claims:
             claim = self._try(self._slots.num_gpus, offer)
         except _TooLarge as large:
             if not self._must_hold(large.job_id):
+                self._presence.holds_for = None
                 return self._try(offer, offer)
             if self._presence.holds_for != large.job_id:
                 log.info("slots_held", job_id=large.job_id, worker=self._presence.name)
