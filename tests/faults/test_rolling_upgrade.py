@@ -4,15 +4,12 @@ A schema serves the release it was made for and the one before it. The next rele
 migration that does what migrations may do; the one before is taken from the project's history.
 """
 
-import shutil
 import subprocess
 import sys
-import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -21,12 +18,12 @@ import sqlalchemy as sa
 from jobs import db
 from jobs.states import JobStatus
 from jobs.tables import events, jobs
+from tests.faults import earlier
 from tests.faults.installation import Answer, Installation, chain_spec
 from tests.migrations import histories
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-ROOT = Path(__file__).parent.parent.parent
 CLIENTS = 2
 ROUNDS = 3  # of each client, beside each migration
 NEXT_UP = """
@@ -173,31 +170,9 @@ def written_by_the_next_release(engine: sa.Engine, job_id: str) -> Iterator[None
 
 @pytest.fixture
 def earlier_release(tmp_path: Path) -> Path:
-    """The tree as it was before the newest migration was added."""
-    git = shutil.which("git")
-    if git is None or not (ROOT / ".git").exists():
-        pytest.skip("no history here: this is no checkout")
-
-    def run(*arguments: str) -> bytes:
-        return subprocess.run(
-            [git, "-C", str(ROOT), *arguments], check=True, capture_output=True
-        ).stdout
-
-    newest = f"migrations/versions/{histories.head()}_*.py"
-    added = run("log", "--diff-filter=A", "--format=%H", "-1", "--", newest).decode().strip()
-    parent = f"{added}^"
-    known = (
-        added
-        and not subprocess.run(
-            [git, "-C", str(ROOT), "cat-file", "-e", f"{parent}:tests/faults/process.py"],
-            capture_output=True,
-        ).returncode
-    )
-    if not known:
-        pytest.skip("no history here: it is shallow, or there is no earlier release")
     tree = tmp_path / "earlier"
-    with tarfile.open(fileobj=BytesIO(run("archive", parent))) as archive:
-        archive.extractall(tree, filter="data")
+    if not earlier.extract(tree):
+        pytest.skip("no earlier release in this history")
     return tree
 
 
