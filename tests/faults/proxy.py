@@ -16,6 +16,7 @@ BLOCK_BYTES = 1 << 16
 RESENT_AFTER_S = 0.2  # TCP's shortest time-out before it sends a lost segment again
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close is a reset
 ANSWER_S = 10.0
+CUT_AGAIN_S = 0.05
 
 
 class Mode(enum.Enum):
@@ -113,11 +114,10 @@ class Proxy:
 
     async def _end(self) -> None:
         self._server.close()
-        await self._cut()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await self._set(Mode.CUT)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._cut()  # one that had just been accepted, too
+            await asyncio.wait(others, timeout=CUT_AGAIN_S)
 
     async def _set(self, mode: Mode) -> None:
         self._mode = mode
