@@ -28,6 +28,7 @@ from api.routes import (
     logs,
     metrics,
     presets,
+    quota,
     service,
     spec,
 )
@@ -43,7 +44,7 @@ DESCRIPTION = (
     "Train tiny vision models with Network Augmentation. Send `Authorization: Bearer nak_...`. "
     "Errors are problem details (RFC 9457)."
 )
-NOUNS = (jobs, locks, events, metrics, logs, artifacts, datasets, presets, keys, spec)
+NOUNS = (jobs, locks, events, metrics, logs, artifacts, datasets, presets, keys, quota, spec)
 DECLARED = (JobSpec, KeyRequest, Problem)  # parsed from raw bytes, or answered by handlers
 
 

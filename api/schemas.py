@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from api.moments import Moment
 from jobs.keys import NewKey, Scope
 from jobs.receipts import Loss, Receipt
-from jobs.records import ApiKey, Artifact, Attempt, Event, Job, ListedJob, MetricPoint
+from jobs.records import ApiKey, Artifact, Attempt, Event, Job, ListedJob, MetricPoint, Tenant
 from jobs.sources import SourceModel
 from jobs.states import AttemptOutcome, EventType, JobStatus
 from netaug_core.datasets import DatasetInfo
@@ -110,7 +110,14 @@ class JobView(JobSummary):
     lost_attempts: int
     cancel_requested_at: datetime | None
     stop_requested_at: datetime | None
-    queue_position: int | None = Field(description="Queued jobs that start before this one.")
+    queue_position: int | None = Field(
+        description="Jobs that start before this one if none ends and none is submitted meanwhile; "
+        "1000: as many or more. Null unless it could start now (docs/scheduling.md)."
+    )
+    estimated_start_at: datetime | None = Field(
+        description="About when, judged by your last jobs; null: nothing is known."
+    )
+    waits_for: str | None = Field(description="Of a queued job, what it waits for.")
     seconds_used: float = Field(description="Of resources.time_limit_seconds, all attempts.")
     failure: FailureView | None
     attempts: list[AttemptView]
@@ -337,6 +344,25 @@ class DryRun(BaseModel):
 
     spec: dict[str, Any]
     cost: CostView
+
+
+class QuotaView(BaseModel):
+    """What a tenant uses and may use; null: no limit."""
+
+    weight: int = Field(description="Of its share beside other tenants.")
+    queued: int = Field(description="10000, or max_queued if that is more: as many or more.")
+    max_queued: int | None
+    running: int = Field(description="Slots: a running job of N GPUs takes N, any other one.")
+    max_running: int | None
+    gpu_seconds_used: float = Field(description="By attempts that have ended.")
+    max_gpu_seconds: float | None
+    stored_bytes: int = Field(description="Checkpoints and files of its jobs.")
+    max_stored_bytes: int | None
+
+    @classmethod
+    def of(cls, tenant: Tenant, queued: int) -> Self:
+        names = cls.model_fields.keys() - {"queued"}
+        return cls(queued=queued, **{name: getattr(tenant, name) for name in names})
 
 
 class Health(BaseModel):

@@ -281,23 +281,6 @@ def newest_digest(connection: sa.Connection, dataset: str) -> str | None:
     ).scalar()
 
 
-def queue_position(connection: sa.Connection, job: Job) -> int | None:
-    """How many queued jobs start before this one; None unless it is queued."""
-    if job.status is not JobStatus.QUEUED:
-        return None
-    earlier = sa.or_(
-        jobs.c.priority > job.priority,
-        sa.and_(jobs.c.priority == job.priority, jobs.c.id < job.id),
-    )
-    return int(
-        connection.execute(
-            sa.select(sa.func.count())
-            .select_from(jobs)
-            .where(jobs.c.status == JobStatus.QUEUED, earlier)
-        ).scalar_one()
-    )
-
-
 def count_by_status(connection: sa.Connection) -> dict[JobStatus, int]:
     """How many jobs of all tenants are queued and running, for the operator's metrics."""
     rows: Any = connection.execute(

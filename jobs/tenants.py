@@ -14,6 +14,7 @@ from jobs.states import JobStatus
 from jobs.tables import artifacts, checkpoints, jobs, tenants
 
 RECENT_S = 3600.0  # a slot taken this long ago counts e times less than one taken now
+COUNTED_QUEUED = 10_000  # a tenant that asks is told no larger number
 FORGOTTEN = -50.0  # in powers of e: as good as nothing
 
 TENANT_COLUMNS = columns(Tenant, tenants)

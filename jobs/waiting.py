@@ -11,7 +11,7 @@ from jobs.lifecycle import Told
 from jobs.states import JobStatus
 from jobs.tables import job_dependencies, jobs
 from jobs.tables import tenants as tenant_table
-from jobs.turns import QUEUED, READY
+from jobs.turns import NEEDS, QUEUED, READY
 from netaug_core.errors import FailureClass
 
 BATCH = 100
@@ -111,6 +111,7 @@ def repair_waiting(connection: sa.Connection) -> None:
     has_job = (
         sa.select(sa.literal_column("1"))
         .where(jobs.c.tenant == tenant_table.c.name, READY)
+        .order_by(NEEDS)  # as the index has them: the planner might read the table
         .limit(1)
         .correlate(tenant_table)
         .scalar_subquery()

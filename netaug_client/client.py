@@ -15,6 +15,7 @@ from netaug_client.models import (
     Preset,
     PresetList,
     PresetSummary,
+    Quota,
 )
 
 
@@ -86,6 +87,10 @@ class Client:
         self.datasets = Datasets(self.connection)
         self.presets = Presets(self.connection)
         self.keys = Keys(self.connection)
+
+    def quota(self) -> Quota:
+        """What your tenant uses and may use."""
+        return Quota.model_validate_json(self.connection.get("/v1/quota").content)
 
     def close(self) -> None:
         self.connection.close()

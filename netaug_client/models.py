@@ -89,6 +89,8 @@ class JobDetails(JobSummary):
     max_attempts: int
     lost_attempts: int
     queue_position: int | None = None
+    estimated_start_at: datetime | None = None
+    waits_for: str | None = None
     cancel_requested_at: datetime | None = None
     stop_requested_at: datetime | None = None
     seconds_used: float = 0.0
@@ -212,6 +214,20 @@ class ApiKey(Answer):
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
     secret: str | None = None
+
+
+class Quota(Answer):
+    """What a tenant uses and may use; None: no limit."""
+
+    weight: int
+    queued: int
+    max_queued: int | None
+    running: int
+    max_running: int | None
+    gpu_seconds_used: float
+    max_gpu_seconds: float | None
+    stored_bytes: int
+    max_stored_bytes: int | None
 
 
 class KeyList(Answer):

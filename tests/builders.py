@@ -93,7 +93,9 @@ def queue_many(connection: sa.Connection, tenant: str, count: int, **values: Any
     copies = dict(jobs.c.items()) | {
         name: sa.literal(value, jobs.c[name].type) for name, value in values.items()
     }
-    copies["id"] = sa.literal(f"job_0{tenant}").concat(sa.cast(numbers.c.i + 10_000_000, sa.String))
+    copies["id"] = sa.literal(f"job_00{tenant}").concat(
+        sa.cast(numbers.c.i + 10_000_000, sa.String)
+    )
     rows = (
         sa.select(*copies.values())
         .select_from(jobs.join(numbers, sa.true()))

@@ -26,8 +26,10 @@ from api.schemas import (
 )
 from api.words import JobId, Word
 from jobs import admission, db, errors, queries, receipts, submission, wishes
+from jobs import outlook as outlooks
 from jobs.idempotency import IdempotencyKey
 from jobs.keys import Principal
+from jobs.outlook import Outlook
 from jobs.queries import JobFilter
 from jobs.receipts import Loss
 from jobs.records import Attempt, Job
@@ -126,7 +128,7 @@ def create_job(
 def _accepted(job: Job, headers: dict[str, str] | None = None) -> Response:
     """202: the job as it is now; what was asked for goes on."""
     given = {"Location": f"/v1/jobs/{job.id}", **_polling(job), **(headers or {})}
-    return answers.answer(_view(job, NO_HISTORY, None, None), 202, given)
+    return answers.answer(_view(job, NO_HISTORY, outlooks.NOTHING, None), 202, given)
 
 
 def _polling(job: Job) -> dict[str, str]:
@@ -134,7 +136,7 @@ def _polling(job: Job) -> dict[str, str]:
     return {} if after is None else {"Retry-After": after}
 
 
-def _view(job: Job, history: History, position: int | None, log_tail: str | None) -> JobView:
+def _view(job: Job, history: History, outlook: Outlook, log_tail: str | None) -> JobView:
     failure = None
     if job.failure is not None:
         failure = FailureView.model_construct(
@@ -161,7 +163,9 @@ def _view(job: Job, history: History, position: int | None, log_tail: str | None
         lost_attempts=job.lost_attempts,
         cancel_requested_at=job.cancel_requested_at,
         stop_requested_at=job.stop_requested_at,
-        queue_position=position,
+        queue_position=outlook.position,
+        estimated_start_at=outlook.estimated_start_at,
+        waits_for=outlook.waits_for,
         seconds_used=job.seconds_used,
         failure=failure,
         attempts=[AttemptView.of(one, history.losses[one.attempt]) for one in history.attempts],
@@ -210,14 +214,21 @@ def get_job(
     """One job with its attempts. `ETag` and `If-None-Match` make polling cheap."""
     with db.reading(context.engine) as connection:
         job = queries.get_job(connection, who.tenant, job_id)
-        position = queries.queue_position(connection, job)
-        etag = f'"{job.version}-{position}"'
+        outlook = outlooks.of(connection, job)
+        etag = f'"{job.version}{_seen(outlook)}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache", **_polling(job)}
         if answers.matches(request, etag):
             return Response(status_code=304, headers=headers)
         history = _history(connection, job_id) if job.attempt else NO_HISTORY
         tail = queries.log_tail(connection, job_id) if job.failure is not None else None
-    return answers.answer(_view(job, history, position, tail), headers=headers)
+    return answers.answer(_view(job, history, outlook, tail), headers=headers)
+
+
+def _seen(outlook: Outlook) -> str:
+    """What changes of a queued job although nothing of the job itself does."""
+    if outlook == outlooks.NOTHING:
+        return ""
+    return "-" + hashlib.sha256(repr(outlook).encode()).hexdigest()[:16]
 
 
 def _history(connection: Connection, job_id: str) -> History:

@@ -27,6 +27,10 @@ def submit(  # noqa: PLR0913  # one parameter for each option
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change a field: training.epochs=5")
     ] = None,
+    after: Annotated[
+        list[str] | None,
+        typer.Option(metavar="JOB", help="Start when this job has succeeded; may repeat."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the job to its end.")] = False,
     download: Annotated[
         Path | None, typer.Option(help="Then save its files here. Implies --wait.")
@@ -42,7 +46,8 @@ def submit(  # noqa: PLR0913  # one parameter for each option
 
     Example: netaug jobs submit -f examples/digits.yaml --set training.epochs=3 --wait
     """
-    spec = specfile.read(file, changes or [])
+    needed = [f"resources.after=[{', '.join(after)}]"] if after else []
+    spec = specfile.read(file, [*(changes or []), *needed])
     with Client() as client:
         if dry_run:
             output.print_json(client.jobs.dry_run(spec))

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from netaug_client.cli import datasets, jobs, keys, presets, replays, studies, up
+from netaug_client.cli import datasets, jobs, keys, presets, quota, replays, studies, up
 from netaug_client.cli.exits import ExitCode, code_of
 from netaug_client.errors import NetaugError
 
@@ -23,6 +23,7 @@ app.add_typer(datasets.app, name="datasets")
 app.add_typer(presets.app, name="presets")
 app.add_typer(keys.app, name="keys")
 app.command("up")(up.up)
+app.command("quota")(quota.quota)
 
 
 @app.command("version")

@@ -79,7 +79,8 @@ def print_job(job: JobDetails) -> None:
         f"{job.cost.peak_activation_bytes:,} bytes of activations (int8)",
         "dataset": job.dataset,
         "created": f"{age(job.created_at)} ago",
-        "queue position": "" if job.queue_position is None else str(job.queue_position),
+        "waits for": job.waits_for or "",
+        "starts about": local_time(job.estimated_start_at),
         **{f"test {title}": value for title, value in test_scores(job)},
         "failure": f"{job.failure.failure_class}: {job.failure.message}" if job.failure else "",
     }
@@ -106,6 +107,11 @@ def _summed(receipt: Receipt) -> str:
     lost = f"{receipt.lost_steps} steps and {duration(receipt.lost_seconds)} lost"
     equal = "equal to an undisturbed run: " if receipt.equals_undisturbed else ""
     return f"{receipt.attempts} attempts, {lost}; {equal}{receipt.statement}"
+
+
+def local_time(moment: datetime | None) -> str:
+    """By this machine's clock and zone, to the minute."""
+    return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
 def print_files(job: JobDetails, files: Sequence[Artifact]) -> None:

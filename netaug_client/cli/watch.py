@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from netaug_client import models
 from netaug_client.cli import interrupts
-from netaug_client.cli.output import SCORE_TITLES, duration, say, score_title
+from netaug_client.cli.output import SCORE_TITLES, duration, local_time, say, score_title
 from netaug_client.errors import WaitTimedOut
 from netaug_client.jobs import Job
 from netaug_client.models import Event, JobDetails
@@ -39,12 +39,18 @@ class Quiet:
 class Lines:
     """For logs and pipes: a line where something happened."""
 
+    def __init__(self) -> None:
+        self._waits_for: str | None = None
+
     def event(self, event: Event) -> None:
         line = sentence(event)
         if line is not None:
             say(line)
 
-    def job(self, details: JobDetails) -> None: ...
+    def job(self, details: JobDetails) -> None:
+        if details.waits_for not in {None, self._waits_for}:
+            say(waiting(details))
+        self._waits_for = details.waits_for
 
 
 class Bar:
@@ -62,7 +68,7 @@ class Bar:
     def job(self, details: JobDetails) -> None:
         now = details.progress
         if now is None:
-            self._progress.update(self._task, description=details.status)
+            self._progress.update(self._task, description=waiting(details))
             return
         facts = [] if now.loss is None else [f"loss {now.loss:.3f}"]
         if now.score is not None:
@@ -130,6 +136,15 @@ def follow(job: Job, shown: View, *, timeout: float | None) -> JobDetails:
     """
     with interrupts.remembered() as look:
         return _follow(job, shown, look, timeout=timeout)
+
+
+def waiting(details: JobDetails) -> str:
+    """A job's state, and of a queued one what it waits for and about when it starts."""
+    if details.waits_for is None:
+        return details.status
+    start = local_time(details.estimated_start_at)
+    line = f"{details.status}, waits for {details.waits_for}"
+    return f"{line}, starts about {start}" if start else line
 
 
 def _follow(

@@ -26,6 +26,8 @@ HIDDEN = {
 }
 # Lists show one's own.
 OWN = {("GET", "/v1/jobs"), ("GET", "/v1/keys")}
+# Of one's own tenant; no list.
+OWN_USE = {("GET", "/v1/quota")}
 # Made in the caller's tenant, whatever the body says.
 MADE = {("POST", "/v1/jobs"), ("POST", "/v1/keys")}
 # The same for every tenant.
@@ -57,7 +59,7 @@ def _as_registered(path: str) -> str:
 
 
 def test_every_route_has_a_case(app: FastAPI) -> None:
-    assert routes(app) == HIDDEN | OWN | MADE | SHARED
+    assert routes(app) == HIDDEN | OWN | OWN_USE | MADE | SHARED
     assert not [route for route in app.routes if _is_undocumented(route)]
 
 
@@ -109,6 +111,17 @@ def test_lists_show_ones_own(
         ["theirs-admin"],
     )
     assert shown
+
+
+def test_a_quota_counts_ones_own_jobs(
+    client: TestClient, platform: Platform, stranger: dict[str, str]
+) -> None:
+    platform.submit("ours")
+    platform.submit("theirs")
+    platform.submit("theirs")
+
+    assert client.get("/v1/quota").json()["queued"] == 1
+    assert client.get("/v1/quota", headers=stranger).json()["queued"] == 2
 
 
 def test_a_cursor_of_another_tenant_shows_ones_own(
