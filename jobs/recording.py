@@ -75,19 +75,18 @@ def append_events(
     if not entries:
         return
     first = last_seq - len(entries) + 1
-    connection.execute(
-        _APPEND_EVENTS,
-        [
-            {
-                "job_id": job_id,
-                "seq": first + index,
-                "type": entry.type,
-                "attempt": attempt,
-                "data": entry.data,
-            }
-            for index, entry in enumerate(entries)
-        ],
-    )
+    rows = [
+        {
+            "job_id": job_id,
+            "seq": first + index,
+            "type": entry.type,
+            "attempt": attempt,
+            "data": entry.data,
+        }
+        for index, entry in enumerate(entries)
+    ]
+    # The driver sends a list as a pipeline, which costs more than the one row most changes have.
+    connection.execute(_APPEND_EVENTS, rows if len(rows) > 1 else rows[0])
 
 
 def append_metrics(
