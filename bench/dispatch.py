@@ -45,14 +45,14 @@ def main() -> int:
         stack.callback(engine.dispose)
         schema.upgrade(engine)
         directory = stack.enter_context(tempfile.TemporaryDirectory())
-        environment = _environment(url, redis.url, Path(directory))
-        running = [
-            stack.enter_context(_running(module, environment))
+        variables = environment(url, redis.url, Path(directory))
+        workers = [
+            stack.enter_context(running(module, variables))
             for role, module in ROLES.items()
             for _ in range(options.workers if role == "worker" else 1)
         ]
-        _await(lambda: _num_live(engine) == len(running))
-        results = _measure(engine, running, options)
+        _await(lambda: _num_live(engine) == len(workers))
+        results = _measure(engine, workers, options)
         results["database"], results["broker"] = postgres.version(), redis.version()
     document = {"command": " ".join(["python -m bench.dispatch", *sys.argv[1:]])}
     document |= {"machine": machine(), **results}
@@ -64,14 +64,14 @@ def main() -> int:
 
 
 def _measure(
-    engine: sa.Engine, running: list[psutil.Process], options: argparse.Namespace
+    engine: sa.Engine, under_load: list[psutil.Process], options: argparse.Namespace
 ) -> dict[str, Any]:
     _submit(engine, 1.0, 10)  # what is imported and prepared at the first job
     _await(lambda: _num_waiting(engine) == 0)
-    before = [cpu_s(process) for process in running]
+    before = [cpu_s(process) for process in under_load]
     committed = _submit(engine, options.rate, options.jobs)
     _await(lambda: _num_waiting(engine) == 0)
-    used = sum(cpu_s(process) for process in running) - sum(before)
+    used = sum(cpu_s(process) for process in under_load) - sum(before)
     started = sa.select(attempts.c.job_id, attempts.c.started_at)
     with db.reading(engine) as connection:
         claimed = {row.job_id: row.started_at.timestamp() for row in connection.execute(started)}
@@ -120,7 +120,7 @@ def _await(condition: Callable[[], bool]) -> None:
         time.sleep(POLL_S)
 
 
-def _environment(url: str, broker: str, directory: Path) -> dict[str, str]:
+def environment(url: str, broker: str, directory: Path) -> dict[str, str]:
     return os.environ | {
         "NETAUG_DATABASE_URL": url,
         "NETAUG_BROKER_URL": broker,
@@ -132,7 +132,7 @@ def _environment(url: str, broker: str, directory: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _running(module: str, environment: dict[str, str]) -> Iterator[psutil.Process]:
+def running(module: str, environment: dict[str, str]) -> Iterator[psutil.Process]:
     process = subprocess.Popen([sys.executable, "-m", module], env=environment)
     try:
         yield psutil.Process(process.pid)
