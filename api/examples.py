@@ -152,6 +152,19 @@ KEY_VIEW = {
     "revoked_at": None,
     "last_used_at": None,
 }
+WORKER: dict[str, Any] = {
+    "name": "worker-3fa9c1",
+    "host": "gpu-server-1",
+    "state": "ready",
+    "gpus": 1,
+    "devices": ["NVIDIA H100 80GB HBM3"],
+    "slots": 2,
+    "free": 1,
+    "running": 1,
+    "jobs": [JOB],
+    "started_at": CREATED,
+    "seen_at": STARTED,
+}
 
 # Of JSON answers, by operation and status. Answers of other types have theirs beside the route.
 ANSWERS: dict[tuple[str, str], Any] = {
@@ -180,6 +193,10 @@ ANSWERS: dict[tuple[str, str], Any] = {
         **{"gpu_seconds_used": 7200.0, "max_gpu_seconds": None},
         **{"stored_bytes": 1_664_512, "max_stored_bytes": 10**10},
     },
+    ("list_workers", "200"): {"items": [WORKER]},
+    ("pause_worker", "202"): WORKER | {"state": "paused"},
+    ("drain_worker", "202"): WORKER | {"state": "draining"},
+    ("resume_worker", "202"): WORKER,
     ("get_spec_schema", "200"): {"title": "JobSpec", "type": "object"},
     ("get_health", "200"): {"status": "ok"},
     ("get_readiness", "200"): dict.fromkeys(("database", "storage", "dispatcher", "broker"), "ok"),

@@ -31,6 +31,7 @@ from api.routes import (
     quota,
     service,
     spec,
+    workers,
 )
 from api.schemas import KeyRequest
 from api.streams import Hub
@@ -44,7 +45,10 @@ DESCRIPTION = (
     "Train tiny vision models with Network Augmentation. Send `Authorization: Bearer nak_...`. "
     "Errors are problem details (RFC 9457)."
 )
-NOUNS = (jobs, locks, events, metrics, logs, artifacts, datasets, presets, keys, quota, spec)
+NOUNS = (
+    *(jobs, locks, events, metrics, logs, artifacts),
+    *(datasets, presets, keys, quota, workers, spec),
+)
 DECLARED = (JobSpec, KeyRequest, Problem)  # parsed from raw bytes, or answered by handlers
 
 

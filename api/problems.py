@@ -83,6 +83,7 @@ DOMAIN: dict[type[Exception], Kind] = {
     domain.JobNotFound: Kind(slug="job-not-found", status=404, title="No such job"),
     domain.ArtifactNotFound: Kind(slug="artifact-not-found", status=404, title="No such artifact"),
     domain.KeyNotFound: Kind(slug="key-not-found", status=404, title="No such API key"),
+    domain.WorkerNotFound: Kind(slug="worker-not-found", status=404, title="No such worker"),
     UnknownDataset: Kind(slug="dataset-not-found", status=404, title="No such dataset"),
     UnknownPreset: Kind(slug="preset-not-found", status=404, title="No such preset"),
     domain.IllegalStateChange: Kind(

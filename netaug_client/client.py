@@ -16,6 +16,8 @@ from netaug_client.models import (
     PresetList,
     PresetSummary,
     Quota,
+    Worker,
+    WorkerList,
 )
 
 
@@ -73,6 +75,32 @@ class Keys:
         self._connection.delete(f"/v1/keys/{part(key_id)}")
 
 
+class Workers:
+    """Workers that are up; needs a key of scope admin."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> tuple[Worker, ...]:
+        answer = self._connection.get("/v1/workers")
+        return WorkerList.model_validate_json(answer.content).items
+
+    def pause(self, name: str) -> Worker:
+        """It starts no more jobs; those that run go on."""
+        return self._ask(name, "pause")
+
+    def drain(self, name: str) -> Worker:
+        """As pause, and its jobs write a checkpoint and go back into the queue."""
+        return self._ask(name, "drain")
+
+    def resume(self, name: str) -> Worker:
+        return self._ask(name, "resume")
+
+    def _ask(self, name: str, wish: str) -> Worker:
+        answer = self._connection.post(f"/v1/workers/{part(name)}/{wish}")
+        return Worker.model_validate_json(answer.content)
+
+
 class Client:
     """A connection to the platform. Use it as a context manager, or call `close`.
 
@@ -87,6 +115,7 @@ class Client:
         self.datasets = Datasets(self.connection)
         self.presets = Presets(self.connection)
         self.keys = Keys(self.connection)
+        self.workers = Workers(self.connection)
 
     def quota(self) -> Quota:
         """What your tenant uses and may use."""

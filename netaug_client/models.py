@@ -232,3 +232,23 @@ class Quota(Answer):
 
 class KeyList(Answer):
     items: tuple[ApiKey, ...]
+
+
+class Worker(Answer):
+    """A worker that is up. `jobs` are your own; `running` counts everyone's."""
+
+    name: str
+    host: str
+    state: str
+    gpus: int
+    devices: tuple[str, ...]
+    slots: int
+    free: int
+    running: int
+    jobs: tuple[str, ...]
+    started_at: datetime
+    seen_at: datetime
+
+
+class WorkerList(Answer):
+    items: tuple[Worker, ...]

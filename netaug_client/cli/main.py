@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from netaug_client.cli import datasets, jobs, keys, presets, quota, replays, studies, up
+from netaug_client.cli import datasets, jobs, keys, presets, quota, replays, studies, up, workers
 from netaug_client.cli.exits import ExitCode, code_of
 from netaug_client.errors import NetaugError
 
@@ -22,6 +22,7 @@ app.add_typer(studies.app, name="study")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(presets.app, name="presets")
 app.add_typer(keys.app, name="keys")
+app.add_typer(workers.app, name="workers")
 app.command("up")(up.up)
 app.command("quota")(quota.quota)
 

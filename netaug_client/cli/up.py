@@ -26,9 +26,14 @@ def up(
     data: Annotated[
         list[Path] | None, typer.Option(help="A directory with datasets; may repeat.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Of a trainer; 0: one per core.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, help="Of a trainer; 0: the cores, divided by the workers.")
+    ] = 0,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Jobs at once; they see the same GPUs.")
+    ] = 1,
 ) -> None:
-    """Start API, dispatcher and worker here, without any server. Ctrl-C stops them.
+    """Start API, dispatcher and workers here, without any server. Ctrl-C stops them.
 
     Example: netaug up -- netaug jobs submit -f examples/digits.yaml --wait
     """
@@ -36,7 +41,8 @@ def up(
     from netaug_client.embedded.state import held
 
     with held(state or config.default_state_dir()) as kept:
-        platform = embedded.Platform(kept, embedded.Options(port, tuple(data or ()), threads))
+        options = embedded.Options(port, tuple(data or ()), threads, workers)
+        platform = embedded.Platform(kept, options)
         for which in (signal.SIGTERM, signal.SIGINT):
             signal.signal(which, lambda _signal, _frame: platform.stopping.set())
         try:

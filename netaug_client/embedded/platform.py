@@ -1,5 +1,6 @@
 """The whole platform on one machine, without any server: `netaug up`."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -31,22 +32,31 @@ class Options:
     port: int
     data_roots: tuple[Path, ...]
     threads: int
+    workers: int = 1
+
+    @property
+    def threads_each(self) -> int:
+        """Of one worker's trainer: its part of the cores, unless the user says how many."""
+        return self.threads or max(1, len(os.sched_getaffinity(0)) // self.workers)
 
 
 class Platform:
-    """API, dispatcher and worker as child processes, over one state directory."""
+    """API, dispatcher and workers as child processes, over one state directory."""
 
     def __init__(self, state: State, options: Options) -> None:
         self._state = state
         self._environment = processes.inherited() | state.environment(
-            options.data_roots, options.threads
+            options.data_roots, options.threads_each
         )
         self.port = _checked(options.port) if options.port else _free_port()
         self.stopping = Event()
         serve = ("api", "--host", "127.0.0.1", "--port", str(self.port))
         self.api = self._child("api", *serve)
         self.dispatcher = self._child("dispatcher", "worker.dispatcher")
-        self.worker = self._child("worker", "worker")
+        self.workers = tuple(self._worker(number) for number in range(1, options.workers + 1))
+
+    def _worker(self, number: int) -> Child:
+        return self._child("worker" if number == 1 else f"worker-{number}", "worker")
 
     def _child(self, name: str, *arguments: str) -> Child:
         log = self._state.logs / f"{name}.log"
@@ -58,7 +68,7 @@ class Platform:
 
     @property
     def children(self) -> tuple[Child, ...]:
-        return (self.worker, self.dispatcher, self.api)
+        return (*self.workers, self.dispatcher, self.api)
 
     def start(self) -> None:
         """Prepare the database and the key, start everything, and wait until it is ready.
@@ -98,9 +108,12 @@ class Platform:
         return [child.name for child in self.children if child.revive()]
 
     def stop(self) -> None:
-        """Stop the worker, which puts its job back, then the dispatcher and the API."""
+        """Stop the workers, which put their jobs back, then the dispatcher and the API."""
         self.stopping.set()
-        self.worker.stop(WORKER_GRACE_S)
+        for worker in self.workers:
+            worker.ask_to_stop()
+        for worker in self.workers:
+            worker.await_end(WORKER_GRACE_S)
         self.dispatcher.stop(OTHERS_GRACE_S)
         self.api.stop(OTHERS_GRACE_S)
 

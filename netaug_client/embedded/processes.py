@@ -68,12 +68,20 @@ class Child:
         self.start()
         return True
 
+    def ask_to_stop(self) -> None:
+        """SIGTERM, without waiting."""
+        if self.process is not None and self.is_alive:
+            self.process.terminate()
+
     def stop(self, seconds: float) -> None:
         """SIGTERM, and SIGKILL after `seconds`."""
+        self.ask_to_stop()
+        self.await_end(seconds)
+
+    def await_end(self, seconds: float) -> None:
+        """Wait for its end, and SIGKILL after `seconds`."""
         if self.process is None:
             return
-        if self.is_alive:
-            self.process.terminate()
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from api.main import create_app
-from jobs import db, endings, keys, lifecycle, schema, submission
+from jobs import db, endings, keys, lifecycle, processes, schema, submission
 from jobs.admission import admit
 from jobs.endings import StoredArtifact
 from jobs.keys import Scope
@@ -73,6 +73,14 @@ class Platform:
         with db.writing(self.engine) as connection:
             admitted = admit(connection, spec, (), tenant=tenant)
             return submission.submit(connection, spec, admitted, tenant=tenant).job.id
+
+    def appear(self, name: str, **facts: Any) -> None:
+        """A worker reports itself."""
+        shown = {"host": "here", "gpus": 0, "devices": [], "slots": 1, "free": 1, "busy": False}
+        with db.writing(self.engine) as connection:
+            processes.report(
+                connection, processes.WORKER, name, {**shown, "draining": False, **facts}
+            )
 
     def start(self) -> tuple[str, int]:
         with db.writing(self.engine) as connection:

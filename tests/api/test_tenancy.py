@@ -38,6 +38,13 @@ SHARED = {
     ("GET", "/v1/presets/{name:path}"),
     ("GET", "/v1/spec/schema"),
 }
+# Of the whole installation, for operators: others' jobs are counted, not named.
+OPERATED = {
+    ("GET", "/v1/workers"),
+    ("POST", "/v1/workers/{name}/pause"),
+    ("POST", "/v1/workers/{name}/drain"),
+    ("POST", "/v1/workers/{name}/resume"),
+}
 UNKNOWN = "0" * 32
 
 
@@ -59,7 +66,7 @@ def _as_registered(path: str) -> str:
 
 
 def test_every_route_has_a_case(app: FastAPI) -> None:
-    assert routes(app) == HIDDEN | OWN | OWN_USE | MADE | SHARED
+    assert routes(app) == HIDDEN | OWN | OWN_USE | MADE | SHARED | OPERATED
     assert not [route for route in app.routes if _is_undocumented(route)]
 
 
@@ -122,6 +129,23 @@ def test_a_quota_counts_ones_own_jobs(
 
     assert client.get("/v1/quota").json()["queued"] == 1
     assert client.get("/v1/quota", headers=stranger).json()["queued"] == 2
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(OPERATED))
+def test_a_workers_jobs_are_named_to_their_owner_alone(
+    client: TestClient, platform: Platform, stranger: dict[str, str], method: str, path: str
+) -> None:
+    platform.appear("w1")
+    platform.submit("ours")
+    job_id, _ = platform.start()
+
+    def ask(headers: dict[str, str]) -> tuple[int, list[str]]:
+        told = client.request(method, path.format(name="w1"), headers=headers).json()
+        worker = told["items"][0] if "items" in told else told
+        return worker["running"], worker["jobs"]
+
+    assert ask({}) == (1, [job_id])
+    assert ask(stranger) == (1, [])
 
 
 def test_a_cursor_of_another_tenant_shows_ones_own(

@@ -120,3 +120,11 @@ def test_a_worker_has_longer_to_stop_than_its_trainer(services: dict[str, Any], 
 
 def test_the_backend_reaches_nothing_outside() -> None:
     assert compose_config("docker-compose.yml")["networks"]["backend"]["internal"] is True
+
+
+def test_the_gpu_worker_has_all_gpus_unless_told_otherwise(services: dict[str, Any]) -> None:
+    worker = services["worker"]
+    [device] = worker["deploy"]["resources"]["reservations"]["devices"]
+
+    assert device["count"] in ("all", -1)
+    assert not worker["environment"].get("CUDA_VISIBLE_DEVICES")
