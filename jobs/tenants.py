@@ -56,26 +56,13 @@ def mark_waiting(connection: sa.Connection, name: str) -> None:
     )
 
 
-def take_slots(connection: sa.Connection, name: str, count: int) -> bool:
-    """Count a claim; False, and nothing changes, if the tenant may not run that much now."""
-    room = sa.or_(
-        tenants.c.max_running.is_(None), tenants.c.running + count <= tenants.c.max_running
-    )
-    taken = connection.execute(
-        sa.update(tenants)
-        .where(tenants.c.name == name, room, BELOW_GPU_SECONDS)
-        .values(**_running(tenants.c.running + count), recent=_recent(count), served_at=now_plus())
-    ).rowcount
-    return bool(taken)
-
-
 def _running(running: sa.ColumnElement[int]) -> dict[str, sa.ColumnElement[Any]]:
     floored = sa.case((running < 0, 0), else_=running)
     share = sa.cast(floored, sa.Float) / tenants.c.weight
     return {"running": floored, "share": share}
 
 
-def _recent(count: int) -> sa.ColumnElement[float]:
+def _recent(slots_taken: sa.ColumnElement[int]) -> sa.ColumnElement[float]:
     """Slots taken lately per weight, each counting less as it grows old, as a logarithm.
 
     All are measured from the same moment, so that those of two tenants can be compared at any time
@@ -83,20 +70,43 @@ def _recent(count: int) -> sa.ColumnElement[float]:
     """
     now = epoch_seconds() / RECENT_S
     old = sa.case((tenants.c.recent - now > FORGOTTEN, tenants.c.recent - now), else_=FORGOTTEN)
-    return now + sa.func.ln(sa.func.exp(old) + sa.literal(float(count)) / tenants.c.weight)
+    return now + sa.func.ln(sa.func.exp(old) + sa.cast(slots_taken, sa.Float) / tenants.c.weight)
+
+
+# Built once: building one costs more than sending it.
+_OF_TENANT = tenants.c.name == sa.bindparam("tenant")
+_TAKEN = sa.bindparam("taken", type_=sa.Integer)
+_TAKE = (
+    sa.update(tenants)
+    .where(
+        _OF_TENANT,
+        sa.or_(
+            tenants.c.max_running.is_(None), tenants.c.running + _TAKEN <= tenants.c.max_running
+        ),
+        BELOW_GPU_SECONDS,
+    )
+    .values(**_running(tenants.c.running + _TAKEN), recent=_recent(_TAKEN), served_at=now_plus())
+)
+_GIVE_BACK = (
+    sa.update(tenants)
+    .where(_OF_TENANT)
+    .values(
+        **_running(tenants.c.running - _TAKEN),
+        gpu_seconds_used=tenants.c.gpu_seconds_used + sa.bindparam("charged", type_=sa.Float),
+    )
+)
+
+
+def take_slots(connection: sa.Connection, name: str, count: int) -> bool:
+    """Count a claim; False, and nothing changes, if the tenant may not run that much now."""
+    return bool(connection.execute(_TAKE, {"tenant": name, "taken": count}).rowcount)
 
 
 def give_back(connection: sa.Connection, name: str, gpus: int | None, seconds: float) -> None:
     """Count the end of an attempt that ran so long."""
     charged = (1 if gpus is None else gpus) * max(seconds, 0.0)
-    connection.execute(
-        sa.update(tenants)
-        .where(tenants.c.name == name)
-        .values(
-            **_running(tenants.c.running - slots(gpus)),
-            gpu_seconds_used=tenants.c.gpu_seconds_used + charged,
-        )
-    )
+    values = {"tenant": name, "taken": slots(gpus), "charged": charged}
+    connection.execute(_GIVE_BACK, values)
 
 
 def add_stored(connection: sa.Connection, name: str, size_bytes: int) -> None:
