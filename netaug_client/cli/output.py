@@ -99,12 +99,18 @@ def _told(attempt: Attempt) -> str:
     why = f" ({attempt.message})" if attempt.message else ""
     facts = [attempt.worker, start, f"{attempt.outcome or 'running'}{why}"]
     if attempt.lost_steps or attempt.lost_seconds:
-        facts.append(f"lost {attempt.lost_steps} steps and {duration(attempt.lost_seconds or 0)}")
+        facts.append(
+            f"lost {_steps(attempt.lost_steps or 0)} and {duration(attempt.lost_seconds or 0)}"
+        )
     return ", ".join(facts)
 
 
+def _steps(count: int) -> str:
+    return f"{count} step{'' if count == 1 else 's'}"
+
+
 def _summed(receipt: Receipt) -> str:
-    lost = f"{receipt.lost_steps} steps and {duration(receipt.lost_seconds)} lost"
+    lost = f"{_steps(receipt.lost_steps)} and {duration(receipt.lost_seconds)} lost"
     equal = "equal to an undisturbed run: " if receipt.equals_undisturbed else ""
     return f"{receipt.attempts} attempts, {lost}; {equal}{receipt.statement}"
 

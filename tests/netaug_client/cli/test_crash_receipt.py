@@ -56,6 +56,19 @@ def test_who_ran_it_from_where_what_was_lost_and_why_it_ended(
     ]
 
 
+def test_one_step_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_job(
+        job(
+            [attempt(1, "lost", from_step=0, lost_steps=1)],
+            {**summed(2, equal=None, statement=""), "lost_steps": 1},
+        )
+    )
+
+    told = capsys.readouterr().out.splitlines()[-2:]
+    assert told[0] == "attempt 1       w1, from step 0, lost, lost 1 step and 0s"
+    assert told[1].startswith("crash receipt   2 attempts, 1 step and 1m lost")
+
+
 def test_what_cannot_be_said_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_job(job([], summed(2, equal=None, statement="they differ in threads (1, 4)")))
 
