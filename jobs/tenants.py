@@ -124,12 +124,14 @@ def add_stored(connection: sa.Connection, name: str, size_bytes: int) -> None:
 def stored_by(connection: sa.Connection, job_id: str) -> int:
     """What a job's checkpoints and artifacts take, in bytes."""
     return sum(
-        connection.scalar(
-            sa.select(sa.func.coalesce(sa.func.sum(table.c.size_bytes), 0)).where(
-                table.c.job_id == job_id
+        int(
+            connection.scalar(
+                sa.select(sa.func.coalesce(sa.func.sum(table.c.size_bytes), 0)).where(
+                    table.c.job_id == job_id
+                )
             )
+            or 0
         )
-        or 0
         for table in (checkpoints, artifacts)
     )
 

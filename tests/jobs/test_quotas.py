@@ -1,5 +1,7 @@
 """What a tenant may queue, run, use and store."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
@@ -8,6 +10,7 @@ from jobs import db, endings, lifecycle, tenants, wishes
 from jobs.endings import StoredArtifact
 from jobs.errors import QueueFull, QuotaSpent
 from jobs.recording import Report, StoredCheckpoint
+from jobs.retention import Rules, Sweep
 from jobs.tables import attempts
 from tests.builders import LEASE_S, TENANT, cancel, claim, make_spec, submit
 
@@ -81,6 +84,18 @@ def test_what_is_stored_is_counted_and_freed(connection: sa.Connection) -> None:
     assert stored(connection) == 100
     wishes.delete(connection, TENANT, job.id)
     assert stored(connection) == 0
+
+
+def test_what_retention_drops_is_given_back(engine: sa.Engine) -> None:
+    with db.writing(engine) as connection:
+        job = submit(connection)
+        claim(connection)
+        written = tuple(replace(CHECKPOINT, step=s, storage_key=f"k{s}") for s in (1, 2, 3))
+        news = Report(batch=1, checkpoints=written)
+        lifecycle.report(connection, job.id, 1, news, lease_seconds=LEASE_S)
+    assert Sweep(engine, Rules(1, 30, None, None)).step() == 2
+    with db.reading(engine) as connection:
+        assert stored(connection) == 30
 
 
 def test_full_storage_refuses_submits_until_something_is_deleted(
