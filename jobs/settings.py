@@ -89,6 +89,17 @@ class Settings(DatabaseSettings):
     tenant_streams_at_once: int = Field(500, ge=1, description="Open at an API process.")
     streams_at_once: int = Field(1000, ge=1, description="Of all tenants, at an API process.")
 
+    trainer_memory_bytes: int = Field(
+        0, ge=0, description="Of all processes of a job on a worker together; 0: no limit."
+    )
+    trainer_processes: int = Field(
+        1024, ge=0, description="Of a job on a worker at the same time; 0: no limit."
+    )
+    trainer_disk_bytes: int = Field(
+        64 << 30, ge=0, description="Of a job's files in the work directory; 0: no limit."
+    )
+    trainer_open_files: int = Field(0, ge=0, description="Of one process; 0: the worker's own.")
+
     database_pool_size: int = Field(20, ge=1, le=500)
     database_answer_seconds: float = Field(
         20.0, ge=0.5, le=600.0, description="A database that is silent for longer counts as away."

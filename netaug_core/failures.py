@@ -3,6 +3,7 @@
 Torch-free: it may be a bad spec, before torch is loaded.
 """
 
+import errno
 import sys
 
 from netaug_core.errors import CoreError, FailureClass, OutOfMemory
@@ -10,6 +11,7 @@ from netaug_core.events import Failed
 
 EXIT_BUG = 1
 MAX_MESSAGE = 4000
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 LEFT_OUT = "\n  and {:,} lines more: the log has all"
 # What torch says when the machine's own memory is at an end; it is a plain RuntimeError.
 CPU_OUT_OF_MEMORY = "can't allocate memory"
@@ -25,8 +27,15 @@ def classify(error: Exception) -> tuple[Failed, int]:
         error = OutOfMemory(message)
     if isinstance(error, CoreError):
         return Failed(failure=error.failure, message=_cut(message)), error.exit_code
-    text = f"{type(error).__name__}: {message}"[:MAX_MESSAGE]
+    text = (no_space(error) or f"{type(error).__name__}: {message}")[:MAX_MESSAGE]
     return Failed(failure=FailureClass.INFRA_LOST, message=text), EXIT_BUG
+
+
+def no_space(error: BaseException) -> str | None:
+    """The message, if a full disk was the cause."""
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        return f"no_space: the disk is full; free space on it ({error})"
+    return None
 
 
 def log_whole(error: Exception) -> None:

@@ -67,6 +67,7 @@ class Presence:
             "busy": not free,  # what the release before slots looks at
             "draining": self._platform.draining.is_final,
             "holds_for": self.holds_for,
+            "stuck": self._platform.stuck.alive(),  # while there is one, it claims nothing
         }
         with db.writing(self._platform.engine) as connection:
             wish = processes.report(connection, processes.WORKER, self.name, facts)

@@ -2,7 +2,9 @@
 
 import contextlib
 import fcntl
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ from jobs.storage import Storage
 from netaug_core import weights
 from netaug_core.errors import BadSpec
 from netaug_core.spec import JobSpec
-from worker.trainer_process import WorkDir
+from worker.trainer_process import MARKER, WorkDir
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +44,13 @@ def work_directory(root: Path, claim: Claim) -> Iterator[WorkDir]:
 
 
 def sweep(root: Path) -> int:
-    """Remove directories whose supervisor is dead; how many there were."""
+    """Kill processes and remove directories whose supervisor is dead; how many directories."""
     removed = 0
     root.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    for pid in orphans(root):
+        log.warning("orphan_killed", pid=pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     for path in root.iterdir():
         if _is_abandoned(path):
             shutil.rmtree(path, ignore_errors=True)
@@ -57,6 +63,23 @@ def _is_abandoned(path: Path) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
+
+
+def orphans(root: Path) -> Iterator[int]:
+    """Processes of attempts below `root` whose supervisor is dead, as their environment tells."""
+    mark = f"{MARKER}={root}/".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            for variable in (process / "environ").read_bytes().split(b"\0"):
+                if variable.startswith(mark) and _has_no_supervisor(process, variable):
+                    yield int(process.name)
+
+
+def _has_no_supervisor(process: Path, variable: bytes) -> bool:
+    directory = os.fsdecode(variable.partition(b"=")[2])
+    # As the process sees it: another container may have another directory at this path.
+    seen = Path(f"{process}/root{directory}")
+    return not (seen / LOCK_FILE).exists() or _is_abandoned(seen)
 
 
 def fetch_sources(storage: Storage, claim: Claim, work: WorkDir) -> None:

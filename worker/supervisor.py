@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from jobs.queries import log_bytes
 from jobs.settings import Settings
 from jobs.states import AttemptOutcome
 from jobs.storage import Storage
-from netaug_core import events
+from netaug_core import events, failures
 from netaug_core.errors import BadSpec, FailureClass
 from netaug_core.spec import JobSpec
 from worker import outcome, staging
@@ -27,6 +27,7 @@ from worker.ladder import Ladder, Reason
 from worker.lease import Lease
 from worker.memory import oom_kills
 from worker.news import News
+from worker.stuck import Stuck
 from worker.trainer_process import TRAINER, Devices, TrainerProcess, WorkDir, boottime
 from worker.uploads import Uploads
 
@@ -51,6 +52,7 @@ class Platform:
     draining: Draining
     trainer: tuple[str, ...] = TRAINER
     visible_devices: str | None = None  # CUDA_VISIBLE_DEVICES of its trainers; None: inherited
+    stuck: Stuck = field(default_factory=Stuck)
 
 
 def run(claim: Claim, platform: Platform, *, claimed_at: float) -> None:
@@ -94,7 +96,7 @@ class Attempt:
         self._written: list[events.ArtifactWritten] = []
         self._last_words: list[events.Finished | events.Failed | events.Left] = []
         self._handlers: dict[type[events.RunEvent], Callable[[Any], None]] = {
-            events.Started: self._news.started,
+            events.Started: self._started,
             events.Progress: self._news.progress,
             events.Metrics: self._news.metrics,
             events.CheckpointWritten: self._uploads.checkpoint,
@@ -103,6 +105,15 @@ class Attempt:
             events.Failed: self._last_words.append,
             events.Left: self._last_words.append,
         }
+
+    def _started(self, event: events.Started) -> None:
+        """How the attempt is held together belongs to its environment."""
+        if self._process is not None:
+            isolation = self._process.remarks.read().isolation
+            event = event.model_copy(
+                update={"environment": {**event.environment, "isolation": isolation}}
+            )
+        self._news.started(event)
 
     def run(self) -> None:
         try:
@@ -114,7 +125,8 @@ class Attempt:
         except (StorageUnavailable, ObjectMissing, OSError) as error:
             # Storage away, or this machine's disk full: another attempt may do better.
             log.warning("attempt_lost", job_id=self._job_id, reason=str(error))
-            self._end(Ending(AttemptOutcome.LOST, FailureClass.INFRA_LOST, str(error)[:2000]))
+            message = (failures.no_space(error) or str(error))[:2000]
+            self._end(Ending(AttemptOutcome.LOST, FailureClass.INFRA_LOST, message))
         finally:
             self._uploads.close()
 
@@ -150,11 +162,14 @@ class Attempt:
             self._take(intake)
         finally:
             process.close()
+            self._platform.stuck.add(self._job_id, process.remarks.stuck)
         return outcome.Exit(
             code=code,
             last_words=self._last_words[-1] if self._last_words else None,
             left_for=self._ladder.reason,
             out_of_memory=oom_kills() > kills_before,
+            excess=process.remarks.excess,
+            stuck=process.remarks.stuck,
         )
 
     def _log_bytes_left(self) -> int:

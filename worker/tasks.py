@@ -70,6 +70,10 @@ def claims() -> Claims:
 def doorbell() -> None:
     """Claim and run jobs until no queued one fits this worker. One call for each running job."""
     while not platform().draining.is_set():
+        if stuck := platform().stuck.alive():
+            # They may hold a GPU; the dispatcher rings again as long as a job is queued.
+            log.warning("claims_nothing", stuck=stuck)
+            return
         taken = claims().take()
         if taken is None:
             return

@@ -12,6 +12,8 @@ from typing import IO
 from jobs.settings import Settings
 from netaug_core.cores import usable_cores
 from worker.devices import VISIBLE
+from worker.limits import Limits
+from worker.remarks import Remarks
 
 GUARD = Path(__file__).parent / "guard.py"
 SPEC_FILE = "spec.json"
@@ -36,6 +38,9 @@ MALLOC = {
 # Threads that wait for each other sleep instead of spinning: two trainers that share cores would
 # otherwise slow each other down tenfold.
 THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+DATA_ROOM = 2  # memory that a process may ask for, and never touch, beside what it may use
+# Names the attempt's directory in the environment of all its processes: the sweep looks for it.
+MARKER = "NETAUG_ATTEMPT"
 # The program that trains; everything else on its command line is made from the attempt.
 TRAINER = (sys.executable, "-m", "netaug_core", "train")
 
@@ -103,6 +108,9 @@ class TrainerProcess:
         alive_until: float,
     ) -> None:
         events_read, events_write = os.pipe()
+        remarks_read, remarks_write = os.pipe()
+        limits = limits_of(work, settings, on_cpu=settings.device == "cpu" or devices.num_gpus == 0)
+        guard = [sys.executable, "-I", "-S", str(GUARD), str(alive_until), limits.text()]
         command = [
             *program,
             *_arguments(work, settings, resume, events_write),
@@ -110,21 +118,24 @@ class TrainerProcess:
         ]
         try:
             self._guard = subprocess.Popen(  # noqa: S603  # our own command line
-                [sys.executable, "-I", "-S", str(GUARD), str(alive_until), "--", *command],
+                [*guard, str(remarks_write), "--", *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=(events_write,),
+                pass_fds=(events_write, remarks_write),
                 env=_environment(work) | devices.environment(),
                 cwd=work.path,
                 start_new_session=True,
             )
         except OSError:
             os.close(events_read)
+            os.close(remarks_read)
             raise
         finally:
             os.close(events_write)
+            os.close(remarks_write)
         self._work = work
+        self.remarks = Remarks(remarks_read)
         self.events: IO[bytes] = os.fdopen(events_read, "rb", buffering=0)
 
     @property
@@ -173,8 +184,23 @@ class TrainerProcess:
         with contextlib.suppress(BrokenPipeError):
             self._guard.stdin.close()  # the guard kills the attempt when its pipe ends
         self._guard.wait()
-        self.events.close()
-        self.output.close()
+        if not self.remarks.read().stuck:  # else a reader still waits for what has not ended
+            self.events.close()
+            self.output.close()
+        self.remarks.close()
+
+
+def limits_of(work: WorkDir, settings: Settings, *, on_cpu: bool) -> Limits:
+    """What an attempt in this directory may use."""
+    return Limits(
+        directory=str(work.path),
+        memory_bytes=settings.trainer_memory_bytes,
+        processes=settings.trainer_processes,
+        disk_bytes=settings.trainer_disk_bytes,
+        # CUDA reserves address space by the hundred gigabytes.
+        data_bytes=DATA_ROOM * settings.trainer_memory_bytes if on_cpu else 0,
+        open_files=settings.trainer_open_files,
+    )
 
 
 def boottime() -> float:
@@ -199,4 +225,5 @@ def _arguments(work: WorkDir, settings: Settings, resume: Path | None, events_fd
 
 def _environment(work: WorkDir) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return {**inherited, **MALLOC, **THREADS, "HOME": str(work.path), "TMPDIR": str(work.path)}
+    places = dict.fromkeys(("HOME", "TMPDIR", MARKER), str(work.path))
+    return {**inherited, **MALLOC, **THREADS, **places}

@@ -1,46 +1,86 @@
 """The guard with real processes: whatever happens to its supervisor, nothing stays behind."""
 
+import ctypes
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from worker.guard import NAMESPACE, SUBREAPER
+from worker.limits import DISK, MEMORY, PROCESSES, Limits
+from worker.remarks import Remarks
+from worker.stuck import Stuck
 from worker.trainer_process import GUARD, boottime
 
-# Writes its own id and that of a grandchild in a session of its own, then lives for an hour.
+# Has a grandchild in a session of its own, then lives for an hour.
 FAMILY = """
 import os, subprocess, sys, time
 child = subprocess.Popen(["sleep", "3600"], start_new_session=True)
-print(os.getpid(), child.pid, flush=True)
+print("ready", flush=True)
 time.sleep(3600)
 """
+BOMB = """
+import os
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass
+"""
+PR_CAPBSET_DROP, CAP_SYS_ADMIN = 24, 21
+
+libc = ctypes.CDLL(None)
 
 
-Guard = subprocess.Popen[bytes]
+class Guard(subprocess.Popen[bytes]):
+    """A guard whose remarks can be read."""
+
+    remarks: Remarks
+
+
 Start = Callable[..., Guard]
 
 
+def drop_the_right() -> None:
+    libc.prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0)
+
+
+@pytest.fixture(params=[NAMESPACE, SUBREAPER])
+def isolation(request: pytest.FixtureRequest) -> str:
+    if request.param == NAMESPACE and os.geteuid() != 0:
+        pytest.skip("only root may make a PID namespace")
+    return str(request.param)
+
+
 @pytest.fixture
-def start() -> Iterator[Start]:
+def start(isolation: str) -> Iterator[Start]:
     """Starts guards around Python scripts, and ends what is left of them."""
     guards: list[Guard] = []
 
-    def start_one(script: str, *, seconds: float = 60.0) -> Guard:
-        guard = subprocess.Popen(
+    def start_one(script: str, *, seconds: float = 60.0, limits: Limits | None = None) -> Guard:
+        remarks, pipe = os.pipe()
+        given = (str(boottime() + seconds), (limits or Limits()).text(), str(pipe))
+        guard = Guard(
             [
-                *(sys.executable, "-I", "-S", str(GUARD), str(boottime() + seconds), "--"),
+                *(sys.executable, "-I", "-S", str(GUARD), *given, "--"),
                 *(sys.executable, "-c", script),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            pass_fds=(pipe,),
             start_new_session=True,
+            preexec_fn=None if isolation == NAMESPACE else drop_the_right,
         )
+        os.close(pipe)
+        guard.remarks = Remarks(remarks)
         guards.append(guard)
         return guard
 
@@ -48,11 +88,14 @@ def start() -> Iterator[Start]:
     for guard in guards:
         with guard:  # closes the pipes: the guard kills its trainer then
             pass
+        guard.remarks.close()
 
 
 def family_of(guard: Guard) -> list[psutil.Process]:
+    """All processes below the guard, once the trainer says that it is ready."""
     assert guard.stdout is not None
-    return [psutil.Process(int(pid)) for pid in guard.stdout.readline().split()]
+    assert guard.stdout.readline() == b"ready\n"
+    return psutil.Process(guard.pid).children(recursive=True)
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
@@ -100,10 +143,10 @@ def test_a_later_deadline_lets_the_trainer_live(start: Start) -> None:
 
 
 def test_what_a_trainer_leaves_behind_is_killed_after_it_ended_well(start: Start) -> None:
-    guard = start(FAMILY.replace("time.sleep(3600)", ""))
-    trainer, orphan = family_of(guard)
+    guard = start(FAMILY.replace("time.sleep(3600)", "sys.stdin.read(); time.sleep(0.5)"))
+    family = family_of(guard)
     assert guard.wait(10) == 0
-    assert_gone([trainer, orphan])
+    assert_gone(family)
 
 
 def test_terminate_reaches_the_whole_process_group(start: Start) -> None:
@@ -135,11 +178,120 @@ def test_kill_ends_a_trainer_that_ignores_sigterm(start: Start) -> None:
 
 def test_killing_the_guard_kills_the_trainer(start: Start) -> None:
     guard = start(FAMILY)
-    trainer, grandchild = family_of(guard)
+    family = family_of(guard)
     guard.kill()
     guard.wait(10)
-    assert_gone([trainer])
-    grandchild.kill()  # its parent is dead: only a PID namespace would have taken it along
+    assert_gone(family)
+
+
+def test_killing_the_keeper_kills_the_trainer_and_its_grandchildren(start: Start) -> None:
+    guard = start(FAMILY)
+    family = family_of(guard)
+    family[0].kill()
+    assert guard.wait(10) == 128 + signal.SIGKILL
+    assert_gone(family)
+
+
+def test_the_guard_tells_how_the_attempt_is_held_together(start: Start, isolation: str) -> None:
+    guard = start("pass")
+    assert guard.wait(10) == 0
+    assert guard.remarks.read().isolation == isolation
+
+
+def test_in_a_namespace_the_trainer_sees_no_process_but_its_own(
+    start: Start, isolation: str
+) -> None:
+    guard = start("import os; print(len([n for n in os.listdir('/proc') if n.isdigit()]))")
+    assert guard.stdout is not None
+    seen = int(guard.stdout.readline())
+    assert (seen == 2) is (isolation == NAMESPACE)
+
+
+def test_a_trainer_that_forks_without_end_is_ended_and_the_limit_told(start: Start) -> None:
+    guard = start(BOMB, limits=Limits(processes=50))
+    assert guard.wait(30) == 128 + signal.SIGKILL
+    excess = guard.remarks.read().excess
+    assert excess is not None
+    assert (excess.limit, excess.allowed) == (PROCESSES, 50)
+
+
+def test_memory_of_all_processes_together_is_limited(start: Start) -> None:
+    # Two processes of 40 MB, each below the limit.
+    guard = start(
+        "import os, time\nos.fork()\nheld = b'x' * 40_000_000\ntime.sleep(3600)",
+        limits=Limits(memory_bytes=64_000_000),
+    )
+    assert guard.wait(30) == 128 + signal.SIGKILL
+    excess = guard.remarks.read().excess
+    assert excess is not None
+    assert (excess.limit, excess.allowed) == (MEMORY, 64_000_000)
+
+
+def test_shared_pages_count_once(start: Start) -> None:
+    guard = start(
+        "import os, time\nheld = b'x' * 40_000_000\nos.fork()\ntime.sleep(1)",
+        limits=Limits(memory_bytes=64_000_000),
+    )
+    assert guard.wait(30) == 0
+
+
+def test_files_are_limited_together_and_each(start: Start, tmp_path: Path) -> None:
+    written = f"open({str(tmp_path)!r} + '/%d' % n, 'wb').write(b'x' * 600_000)"
+    limits = Limits(directory=str(tmp_path), disk_bytes=1_000_000)
+    guard = start(f"import time\nfor n in range(2): {written}\ntime.sleep(3600)", limits=limits)
+    assert guard.wait(30) == 128 + signal.SIGKILL
+    excess = guard.remarks.read().excess
+    assert excess is not None
+    assert excess.limit == DISK
+    single = start(
+        f"n = 3\ntry: {written.replace('600_000', '2_000_000')}\n"
+        "except OSError as error: raise SystemExit(error.errno)",
+        limits=limits,
+    )
+    assert single.wait(30) in {errno.EFBIG, 128 + signal.SIGKILL}
+
+
+def test_a_trainer_gets_no_core_dumps_and_no_new_rights(start: Start) -> None:
+    guard = start(
+        "import resource\nprint(resource.getrlimit(resource.RLIMIT_CORE),"
+        " resource.getrlimit(resource.RLIMIT_NOFILE)[0],"
+        " 'NoNewPrivs:\\t1' in open('/proc/self/status').read())",
+        limits=Limits(open_files=77),
+    )
+    assert guard.stdout is not None
+    assert guard.stdout.readline() == b"(0, 0) 77 True\n"
+
+
+@pytest.fixture
+def freezer() -> Iterator[Path]:
+    """A control group whose processes cannot die while it is frozen."""
+    group = Path("/sys/fs/cgroup/freezer") / f"netaug-{uuid.uuid4().hex}"
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("no freezer of cgroup v1 here, or no right to use it")
+    yield group
+    (group / "freezer.state").write_text("THAWED")
+    deadline = time.monotonic() + 30
+    while (group / "tasks").read_text():
+        assert time.monotonic() < deadline
+    group.rmdir()
+
+
+def test_what_cannot_be_killed_is_told(start: Start, freezer: Path) -> None:
+    guard = start(FAMILY)
+    *_, grandchild = family_of(guard)
+    (freezer / "cgroup.procs").write_text(str(grandchild.pid))
+    (freezer / "freezer.state").write_text("FROZEN")
+    tell(guard, "kill")
+    assert guard.wait(60) == 128 + signal.SIGKILL
+    assert grandchild.pid in guard.remarks.read().stuck
+    stuck = Stuck()
+    stuck.add("job_x", (grandchild.pid,))
+    assert stuck.alive() == [{"pid": grandchild.pid, "job_id": "job_x"}]
+    (freezer / "freezer.state").write_text("THAWED")
+    assert_gone([grandchild])
+    assert stuck.alive() == []
 
 
 def test_sigterm_to_the_guard_alone_changes_nothing(start: Start) -> None:

@@ -1,7 +1,10 @@
 """The models of other jobs, from storage into an attempt's inputs; the trainers are scripts."""
 
+import fcntl
 import hashlib
 import json
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from netaug_core.spec import JobSpec
 from netaug_core.weights import MODEL_FILE
 from tests.worker.conftest import TINY, Bench
 from worker import staging
-from worker.trainer_process import WorkDir
+from worker.trainer_process import MARKER, WorkDir
 
 MODEL = b"the weights of a job"
 FINISHES = f"""
@@ -136,3 +139,25 @@ def test_a_job_whose_source_was_deleted_fails_with_the_field_and_the_remedy(
     assert job.failure_message == (
         f"pretrained.weights: job {source} has been deleted; submit with another one"
     )
+
+
+def test_a_sweep_kills_marked_processes_of_dead_supervisors_only(tmp_path: Path) -> None:
+    for name in ("dead", "alive", "dead-too"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / staging.LOCK_FILE).touch()
+    (tmp_path / "dead-too" / staging.LOCK_FILE).unlink()
+    processes = {
+        path: subprocess.Popen(["sleep", "3600"], env={MARKER: path})
+        for path in (*(str(tmp_path / n) for n in ("dead", "alive", "dead-too")), "/elsewhere/x")
+    }
+    dead, alive, dead_too, elsewhere = processes.values()
+    try:
+        with (tmp_path / "alive" / staging.LOCK_FILE).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            staging.sweep(tmp_path)
+        assert dead.wait(10) == dead_too.wait(10) == -signal.SIGKILL
+        assert (alive.poll(), elsewhere.poll()) == (None, None)
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()

@@ -1,0 +1,130 @@
+"""What an attempt may use, and what it uses. Standard library only: the guard has no packages."""
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+PR_SET_NO_NEW_PRIVS = 38
+BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own
+KIB = 1024
+PRIVATE = ("RssAnon:", "RssShmem:")  # pages of files do not count: the kernel takes them back
+
+MEMORY, PROCESSES, DISK = "memory", "processes", "disk"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """For all processes of an attempt together, but for the last two; 0: no limit.
+
+    Attributes:
+        directory: where `disk_bytes` are counted.
+        data_bytes: of private memory, a process.
+        open_files: a process.
+    """
+
+    directory: str = ""
+    memory_bytes: int = 0
+    processes: int = 0
+    disk_bytes: int = 0
+    data_bytes: int = 0
+    open_files: int = 0
+
+    def text(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> "Limits":
+        return cls(**json.loads(text))
+
+    @property
+    def are_watched(self) -> bool:
+        return bool(self.memory_bytes or self.processes or self.disk_bytes)
+
+
+@dataclass(frozen=True)
+class Excess:
+    """A limit that an attempt has crossed: bytes, or processes."""
+
+    limit: str
+    used: int
+    allowed: int
+
+
+def bind(limits: Limits) -> None:
+    """Limit this process and all that it starts; for the moment between fork and exec."""
+    _lower(resource.RLIMIT_CORE, 0)
+    if limits.open_files:
+        _lower(resource.RLIMIT_NOFILE, limits.open_files)
+    if limits.disk_bytes:
+        _lower(resource.RLIMIT_FSIZE, limits.disk_bytes)
+    if limits.data_bytes:
+        _lower(resource.RLIMIT_DATA, limits.data_bytes)
+    _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def _lower(which: int, wanted: int) -> None:
+    _, highest = resource.getrlimit(which)
+    if highest != resource.RLIM_INFINITY:
+        wanted = min(wanted, highest)
+    resource.setrlimit(which, (wanted, wanted))
+
+
+def excess(pids: list[int], limits: Limits) -> Excess | None:
+    """The first limit that these processes have crossed."""
+    if limits.processes and len(pids) > limits.processes:
+        return Excess(PROCESSES, len(pids), limits.processes)
+    if limits.memory_bytes and resident_bytes(pids) > limits.memory_bytes:
+        used = shared_out_bytes(pids)  # slower, and right where processes share pages
+        if used > limits.memory_bytes:
+            return Excess(MEMORY, used, limits.memory_bytes)
+    if limits.disk_bytes:
+        used = disk_bytes(limits.directory)
+        if used > limits.disk_bytes:
+            return Excess(DISK, used, limits.disk_bytes)
+    return None
+
+
+def descendants(ancestor: int) -> Iterator[int]:
+    """Ids of all processes below `ancestor`, as /proc has them now."""
+    for task in Path(f"/proc/{ancestor}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in task.read_text().split():
+                yield int(child)
+                yield from descendants(int(child))
+
+
+def resident_bytes(pids: Iterable[int]) -> int:
+    """Memory that is no file's; pages that processes share count for each of them."""
+    return sum(_kib(f"/proc/{pid}/status", PRIVATE) for pid in pids) * KIB
+
+
+def shared_out_bytes(pids: Iterable[int]) -> int:
+    """The same, with a shared page divided among its processes."""
+    kinds = ("Pss_Anon:", "Pss_Shmem:")
+    return sum(_kib(f"/proc/{pid}/smaps_rollup", kinds) for pid in pids) * KIB
+
+
+def _kib(file: str, kinds: tuple[str, ...]) -> int:
+    with contextlib.suppress(OSError):
+        lines = Path(file).read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(kinds))
+    return 0  # it has ended meanwhile
+
+
+def disk_bytes(directory: str) -> int:
+    """What the files below a directory occupy."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                total += entry.stat(follow_symlinks=False).st_blocks * BLOCK_BYTES
+                if entry.is_dir(follow_symlinks=False):
+                    total += disk_bytes(entry.path)
+    return total
