@@ -130,6 +130,8 @@ def _run(
         "minutes": options.minutes,
         "actions": {kind: _summary(done, kind, options) for kind in ("report", "claim")},
         "busy_cores": {name: round(value, 2) for name, value in cores.items()},
+        "cpus": psutil.cpu_count(),
+        "commit_ms": tables_under_load.commit_ms(engine),
         "expired_leases": _lag(engine),
         "tables": tables_under_load.growth(before, tables_under_load.sizes(engine)),
         "plans": tables_under_load.plans(engine, LEASED.id_of(1), TENANT),

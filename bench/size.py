@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from bench import population
 from bench.api import machine
 from bench.population import TENANT, Crowd
-from jobs import db, endings, lifecycle, outbox, queries, schema
+from jobs import db, endings, lifecycle, outbox, outlook, queries, schema
 from jobs.queries import JobFilter
 from jobs.states import JobStatus
 from tests.servers import Postgres
@@ -103,7 +103,7 @@ def _list(engine: sa.Engine, tenant: str, wanted: JobFilter) -> None:
 def _get(engine: sa.Engine, job_id: str) -> None:
     with db.reading(engine) as connection:
         job = queries.get_job(connection, TENANT, job_id)
-        queries.queue_position(connection, job)
+        outlook.of(connection, job)
 
 
 def _claim(engine: sa.Engine) -> None:

@@ -1,5 +1,7 @@
 """What a load leaves in Postgres: dead rows, growth, and which indexes the hot statements take."""
 
+import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,7 @@ STATISTICS = sa.text(
 )
 COUNTED = ("updates", "hot_updates", "inserts", "vacuums", "table_bytes", "index_bytes")
 LONGEST = 300
+COMMITS = 50
 
 Sizes = dict[str, dict[str, int]]
 
@@ -27,6 +30,17 @@ def sizes(engine: sa.Engine) -> Sizes:
     with db.reading(engine) as connection:
         rows = connection.execute(STATISTICS, {"names": list(TABLES)}).mappings()
         return {row["name"]: {key: row[key] for key in row if key != "name"} for row in rows}
+
+
+def commit_ms(engine: sa.Engine) -> float:
+    """What one durable commit of a few bytes takes at the median, alone on the server."""
+    took = []
+    for _ in range(COMMITS):
+        with db.writing(engine) as connection:
+            connection.execute(sa.text("SELECT pg_logical_emit_message(true, 'bench', 'x')"))
+            began = time.perf_counter()
+        took.append(time.perf_counter() - began)
+    return round(1000 * statistics.median(took), 2)
 
 
 def growth(before: Sizes, after: Sizes) -> dict[str, dict[str, int]]:
