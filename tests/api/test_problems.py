@@ -15,7 +15,7 @@ from tests.api.conftest import SPEC, Platform, make_settings
 from tests.servers import Postgres
 
 PAGE = Path("docs/problems.md")
-NOT_OVER_HTTP = {errors.Fenced}  # told to workers alone
+NOT_OVER_HTTP = {errors.Fenced, errors.BackupUnusable}  # told to workers and operators alone
 
 
 def test_every_error_of_the_domain_has_a_kind() -> None:
