@@ -73,6 +73,19 @@ bench: .venv/installed ## Measure; results go to bench/results/
 	$(BIN)/python -m bench.input_pipeline
 	$(BIN)/python -m bench.detection_input
 	$(BIN)/python -m bench.api
+	$(BIN)/python -m bench.size
+	$(BIN)/python -m bench.dispatch
+	$(BIN)/python -m bench.scale --minutes 3
+
+# Another environment: what MLflow needs is not for ours.
+build/mlflow-venv/installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check "mlflow==3.17.2" psycopg2-binary
+	touch $@
+
+.PHONY: bench-peers
+bench-peers: .venv/installed build/mlflow-venv/installed ## The service's calls beside an MLflow server's
+	$(BIN)/python -m bench.api
 
 .PHONY: study-small
 study-small: .venv/installed ## Compare NetAug with plain training on Fashion-MNIST, minutes

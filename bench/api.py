@@ -182,7 +182,7 @@ def _floor_requests(prepared: Prepared) -> dict[str, load.Request]:
 
 def _prepare(postgres: Postgres, options: argparse.Namespace) -> Prepared:
     url = postgres.create_database("bench")
-    engine = db.create_engine(url)
+    engine = population.patient_engine(url)
     schema.upgrade(engine)
     watched = Crowd(TENANT, options.streams, JobStatus.RUNNING, series="c")
     with db.writing(engine) as connection:

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs import admission, lifecycle, submission
+from jobs import admission, db, lifecycle, submission
 from jobs.recording import Report
 from jobs.records import MetricPoint
 from jobs.states import JobStatus
@@ -20,6 +20,7 @@ SPEC: dict[str, Any] = {
 }
 TENANT = "bench"
 LEASE_S = 3600.0
+BULK_S = 900.0  # for statements that make a million rows
 STATE_COLUMNS = {
     JobStatus.QUEUED: {"rung_at": "now()"},
     JobStatus.RUNNING: {
@@ -46,6 +47,11 @@ class Crowd:
     @property
     def prefix(self) -> str:
         return f"job_0{self.series:0>24}"
+
+
+def patient_engine(url: str) -> sa.Engine:
+    """An engine that waits for bulk statements."""
+    return db.create_engine(url, answer_timeout_s=BULK_S)
 
 
 def submit(connection: sa.Connection, tenant: str = TENANT) -> str:

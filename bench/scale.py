@@ -77,7 +77,7 @@ def main() -> int:
             stack.callback(server.remove)
             server.start()
         url = postgres.create_database("bench")
-        engine = db.create_engine(url)
+        engine = population.patient_engine(url)
         stack.callback(engine.dispose)
         _prepare(engine, options)
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -50,7 +50,7 @@ def main() -> int:
 
 def _measure_all(postgres: Postgres, options: argparse.Namespace) -> dict[str, Any]:
     url = postgres.create_database("bench")
-    engine = db.create_engine(url)
+    engine = population.patient_engine(url)
     schema.upgrade(engine)
     with db.writing(engine) as connection:
         template = population.submit(connection)

@@ -1,6 +1,6 @@
 """The same calls of an MLflow server, on the same Postgres, from an environment of its own.
 
-python3 -m venv build/mlflow-venv && build/mlflow-venv/bin/pip install mlflow psycopg2-binary
+`make bench-peers` makes it and measures.
 """
 
 import itertools
