@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jobs import db, processes, queries
+from jobs.dialect import database_time
 from jobs.processes import Worker
 from jobs.states import AttemptOutcome, JobStatus
 from tests.faults.installation import Installation, chain_spec
@@ -128,3 +129,57 @@ def holds_for(platform: Installation) -> object:
 def started(platform: Installation, job_id: str) -> Any:
     with db.reading(platform.engine) as connection:
         return queries.list_attempts(connection, job_id)[0].started_at
+
+
+def test_a_worker_is_paused_drained_and_resumed_and_no_job_is_charged(
+    platform: Installation,
+) -> None:
+    platform.start("worker")
+    platform.until(lambda: the_worker(platform), "the worker reports")
+    first = submit(platform)
+    until_running(platform, first)
+
+    name = ask(platform, "pause", "paused")
+    waits = submit(platform)
+    stop(platform, first)
+    resumed_at = now(platform)
+    ask(platform, "resume", "ready")
+    until_running(platform, waits)
+    assert outcomes(platform, first) == [AttemptOutcome.SUCCEEDED]
+    assert started(platform, waits) > resumed_at
+
+    ask(platform, "drain", "draining")
+    platform.until(lambda: outcomes(platform, waits) == [AttemptOutcome.RELEASED], "it leaves")
+    platform.until(lambda: state(platform) == "drained", "nothing runs there")
+    assert platform.job(waits).status is JobStatus.QUEUED
+    assert last_words(platform, waits) == "the worker was drained by an operator"
+    ask(platform, "resume", "ready")
+    platform.until(lambda: len(platform.attempts(waits)) == 2, "it starts again")
+    stop(platform, waits)
+
+    assert platform.job(waits).lost_attempts == 0
+    assert [attempt.worker for attempt in platform.attempts(waits)] == [name, name]
+
+
+def ask(platform: Installation, wish: str, expected: str) -> str:
+    """Ask the only worker; its name."""
+    worker = the_worker(platform)
+    assert worker is not None
+    answer = platform.call("POST", f"/v1/workers/{worker.process.name}/{wish}")
+    assert (answer.status, answer.body["state"]) == (202, expected)
+    return worker.process.name
+
+
+def state(platform: Installation) -> str:
+    [worker] = platform.call("GET", "/v1/workers").body["items"]
+    return str(worker["state"])
+
+
+def last_words(platform: Installation, job_id: str) -> object:
+    with db.reading(platform.engine) as connection:
+        return queries.list_attempts(connection, job_id)[-1].message
+
+
+def now(platform: Installation) -> Any:
+    with db.reading(platform.engine) as connection:
+        return database_time(connection)
