@@ -3,6 +3,7 @@
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import httpx2
 import psutil
 import pytest
 
-from tests.netaug_client.conftest import NETAUG, Up, clean_environment
+from netaug_client.client import Client
+from tests.netaug_client.conftest import NETAUG, TINY, TRAINED_S, Run, Up, clean_environment
 
 GONE_S = 60
 
@@ -83,3 +85,35 @@ def test_a_command_decides_the_exit_code(code: str, expected: int, tmp_path: Pat
     platform = Up(tmp_path / "state", "--", "sh", "-c", f'test -n "$NETAUG_URL" && exit {code}')
     platform.process.communicate(timeout=90)
     assert platform.process.returncode == expected
+
+
+def test_two_workers_run_two_jobs_side_by_side(tmp_path: Path) -> None:
+    platform = Up(tmp_path / "state", "--workers", "2")
+    try:
+        with Client(platform.ready(), platform.key) as client:
+            long = {**TINY, "training": {"epochs": 1000}}
+            jobs = [client.jobs.submit(long) for _ in range(2)]
+            deadline = time.monotonic() + TRAINED_S
+            while not all(client.jobs.get(job.id).details.progress for job in jobs):
+                assert time.monotonic() < deadline, "they did not both train"
+                time.sleep(0.2)
+            found = [client.jobs.get(job.id) for job in jobs]
+            listed = client.workers.list()
+
+        assert [job.status for job in found] == ["running", "running"]
+        assert len(listed) == 2
+        assert {job for worker in listed for job in worker.jobs} == {job.id for job in jobs}
+        assert all(worker.jobs for worker in listed)
+    finally:
+        assert platform.end() == 0
+
+
+def test_workers_are_listed_paused_and_resumed(netaug: Run) -> None:
+    listed = netaug("workers", "list")
+    [line] = listed.stdout.splitlines()[1:]
+    name = line.split("\t")[0]
+
+    said = [netaug("workers", wish, name).stdout for wish in ("pause", "resume")]
+
+    assert said == [f"{name} paused\n", f"{name} ready\n"]
+    assert netaug("workers", "pause", "nobody").returncode == 3
