@@ -25,7 +25,7 @@ from tests.migrations import histories
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 CLIENTS = 2
-ROUNDS = 3  # of each client, beside each migration
+ROUNDS = 2  # of each client, beside each migration
 NEXT_UP = """
     op.add_column("jobs", sa.Column("placed_on", sa.Text))
     op.add_column("jobs", sa.Column("moves", sa.Integer, nullable=False, server_default="0"))
