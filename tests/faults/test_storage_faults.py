@@ -27,6 +27,7 @@ KEY = "jobs/job_a/1/artifacts/model.onnx"
 CONTENT = os.urandom(3 << 20)
 SIZE, SHA256 = len(CONTENT), hashlib.sha256(CONTENT).hexdigest()
 ANSWER_S = 0.5
+RETRIES_OF_ONE_CALL = 5  # beyond them the worker has waited and begun anew
 UPLOAD = """
 import sys
 from pathlib import Path
@@ -232,7 +233,7 @@ def test_a_job_whose_store_is_away_for_a_while_succeeds(
     _, proxy = broken_store
     job_id = running_job(behind_proxy)
     proxy.always(Fault.UNAVAILABLE)
-    behind_proxy.until(lambda: len(proxy.faults_done) > 12, "uploads are tried again")
+    behind_proxy.until(lambda: len(proxy.faults_done) > RETRIES_OF_ONE_CALL, "it is tried again")
     proxy.always(None)
     behind_proxy.until_final(job_id)
     job = behind_proxy.job(job_id)
