@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ KEY = "jobs/job_a/1/artifacts/model.onnx"
 CONTENT = os.urandom(3 << 20)
 SIZE, SHA256 = len(CONTENT), hashlib.sha256(CONTENT).hexdigest()
 ANSWER_S = 0.5
-RETRIES_OF_ONE_CALL = 5  # beyond them the worker has waited and begun anew
+REQUESTS_OF_ONE_TRY = 3 * 5  # two checkpoints and a model, and each request's own retries
 UPLOAD = """
 import sys
 from pathlib import Path
@@ -231,9 +232,12 @@ def test_a_job_whose_store_is_away_for_a_while_succeeds(
     behind_proxy: Installation, broken_store: tuple[S3Server, StoreProxy]
 ) -> None:
     _, proxy = broken_store
-    job_id = running_job(behind_proxy)
     proxy.always(Fault.UNAVAILABLE)
-    behind_proxy.until(lambda: len(proxy.faults_done) > RETRIES_OF_ONE_CALL, "it is tried again")
+    behind_proxy.start_api()
+    behind_proxy.start("dispatcher")
+    behind_proxy.start("worker")
+    job_id = behind_proxy.submit(chain_spec(epochs=1))
+    behind_proxy.until(lambda: len(proxy.faults_done) > REQUESTS_OF_ONE_TRY, "it is tried again")
     proxy.always(None)
     behind_proxy.until_final(job_id)
     job = behind_proxy.job(job_id)
@@ -278,17 +282,22 @@ def test_a_store_that_cuts_stalls_and_mixes_up_bytes_leaves_no_wrong_model(
 
 @contextmanager
 def small_disk(path: Path) -> Iterator[Path]:
-    """A file system of one megabyte; skips where this process may not mount one."""
-    path.mkdir()
+    """A file system of one megabyte; skips where this process may not mount one.
+
+    It is mounted elsewhere: if this process is killed, pytest can still remove its directories.
+    """
+    disk = tempfile.mkdtemp(prefix="netaug-disk-")
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True
     )
     if mounted.returncode:
         pytest.skip("mounting a small disk is not allowed here")
+    path.symlink_to(disk)
     try:
         yield path
     finally:
-        subprocess.run(["umount", "--lazy", path], check=True)
+        subprocess.run(["umount", "--lazy", disk], check=True)
+        Path(disk).rmdir()
 
 
 @pytest.fixture
@@ -330,10 +339,10 @@ def test_a_read_only_store_ends_the_job_with_the_reason(on_small_disk: Installat
     on_small_disk.environment["NETAUG_STORAGE_PATIENCE_SECONDS"] = "0"
     job_id = running_job(on_small_disk, epochs=4, max_attempts=1)
     storage = on_small_disk.storage
-    subprocess.run(["mount", "-o", "remount,ro", storage], check=True)
+    subprocess.run(["mount", "-o", "remount,ro", storage.resolve()], check=True)
     on_small_disk.until_final(job_id)
     assert "Read-only file system" in str(on_small_disk.job(job_id).failure_message)
-    subprocess.run(["mount", "-o", "remount,rw", storage], check=True)
+    subprocess.run(["mount", "-o", "remount,rw", storage.resolve()], check=True)
 
 
 def test_a_model_that_changed_in_the_store_is_never_downloaded_whole(

@@ -1,6 +1,7 @@
 """A backup restores into nothing: the same rows, and every object that they name."""
 
 import json
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 
 from jobs import backup, db, processes, removal, retention
 from jobs.__main__ import main
-from jobs.errors import BackupUnusable
+from jobs.errors import BackupUnusable, StorageUnavailable
 from jobs.recording import StoredCheckpoint, append_checkpoints
 from jobs.records import Job
 from jobs.settings import Settings
@@ -21,7 +22,7 @@ from jobs.tables import outbox
 from jobs.verification import verify_storage
 from netaug_core.datasets import file_digest
 from tests.builders import make_job
-from tests.servers import Postgres
+from tests.servers import Postgres, S3Server
 
 
 def open_storage(directory: Path) -> Storage:
@@ -147,6 +148,20 @@ def test_a_backup_that_was_not_finished_is_refused(
     (tmp_path / "backup" / "manifest.json").unlink()
     with pytest.raises(BackupUnusable, match="not finished"):
         backup.restore(new_engine, storage, tmp_path / "backup")
+
+
+def test_a_backup_that_fails_leaves_no_earlier_one_that_looks_whole(
+    engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    shutil.rmtree(tmp_path / "backup" / "objects")
+    away = S3Server()
+    try:
+        with pytest.raises(StorageUnavailable):
+            backup.back_up(engine, Storage.open(away.settings("sqlite://")), tmp_path / "backup")
+    finally:
+        away.remove()
+    assert not (tmp_path / "backup" / "manifest.json").exists()
 
 
 def test_a_backup_of_another_release_is_refused(

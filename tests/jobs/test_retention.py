@@ -276,6 +276,15 @@ def test_artifacts_go_only_when_their_days_are_over(
     assert log_lines(engine) == 1
 
 
+@pytest.mark.parametrize(("log_days", "artifact_days"), [(9, 11), (11, 9)])
+def test_logs_and_artifacts_have_days_of_their_own(
+    engine: sa.Engine, storage: Storage, trained: Job, log_days: float, artifact_days: float
+) -> None:
+    sweep(engine, storage, Rules(2, 30, log_days, artifact_days))
+    assert log_lines(engine) == int(log_days > 10)
+    assert len(stored(storage)) == int(artifact_days > 10)
+
+
 def test_a_model_that_a_waiting_job_needs_is_kept(
     engine: sa.Engine, storage: Storage, trained: Job
 ) -> None:
