@@ -18,6 +18,7 @@ from jobs.settings import settings
 GRACE_S = 3
 KEEP_ALIVE_S = 30
 MOST_CONNECTIONS = 2000
+ENOUGH_FILES = 10_240  # more is refused on some systems
 OTHER_FILES = 200  # the database's connections, logs, downloads
 BACKLOG = 512
 
@@ -63,10 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _files() -> int:
-    """How many files this process may open: as many as the system allows it."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most if most != resource.RLIM_INFINITY else sys.maxsize
+    """How many files this process may open: a shell's usual 1024 are too few for the streams."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return sys.maxsize
+    wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(ENOUGH_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
 
 
 def _parser() -> argparse.ArgumentParser:

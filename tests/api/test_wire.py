@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -84,6 +86,15 @@ def test_a_connection_too_many_is_503_with_retry_after(serve: Callable[..., Serv
     assert refused.headers["retry-after"] == "5"
     assert refused.json()["type"] == "/problems/unavailable"
     assert refused.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_server_opens_as_many_files_as_its_streams_need() -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))"
+    asked = f"{limit}; from api import __main__; print(__main__._files())"
+
+    told = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True)
+
+    assert int(told.stdout) == 4096
 
 
 def test_no_header_names_the_software(server: Server) -> None:
