@@ -232,6 +232,15 @@ class Installation:
                 found.append(process)
         return found
 
+    def family(self, worker: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+        """A worker's guards and trainers, and whatever they have started."""
+        return psutil.Process(worker.pid).children(recursive=True)
+
+    def wish(self, verb: Callable[[sa.Connection, str, str], Job], job_id: str) -> Job:
+        """Ask for something as the API would: `installation.wish(wishes.cancel, job_id)`."""
+        with db.writing(self.engine) as connection:
+            return verb(connection, TENANT, job_id)
+
     def log(self, role: str) -> str:
         return (self.directory / f"{role}.log").read_text(errors="replace")[-4000:]
 
