@@ -77,7 +77,8 @@ class now_plus(FunctionElement[datetime]):  # noqa: N801  # reads as the SQL fun
 @compiles(now_plus, "postgresql")
 def _now_plus_postgresql(element: now_plus, compiler: Any, **kwargs: Any) -> str:
     seconds = compiler.process(element.clauses, **kwargs)
-    return f"(clock_timestamp() + make_interval(secs => {seconds}))"
+    # As a subquery, which is asked once: an index is not searched for a value that may change.
+    return f"(SELECT clock_timestamp() + make_interval(secs => {seconds}))"
 
 
 @compiles(now_plus, "sqlite")

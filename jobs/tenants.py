@@ -19,6 +19,7 @@ FORGOTTEN = -50.0  # in powers of e: as good as nothing
 
 TENANT_COLUMNS = columns(Tenant, tenants)
 _ONE = sa.select(*TENANT_COLUMNS).where(tenants.c.name == sa.bindparam("name"))
+_WAITING = sa.select(tenants.c.waiting).where(tenants.c.name == sa.bindparam("name"))
 # What a job takes: its GPUs, and one slot where it needs none or one.
 SLOTS: sa.ColumnElement[int] = sa.case((jobs.c.gpus > 1, jobs.c.gpus), else_=1)
 BELOW_GPU_SECONDS = sa.or_(
@@ -46,7 +47,7 @@ def ensure(connection: sa.Connection, name: str) -> None:
 
 def mark_waiting(connection: sa.Connection, name: str) -> None:
     """Say that a tenant has a job that may start; writes only if that is news."""
-    marked = connection.scalar(sa.select(tenants.c.waiting).where(tenants.c.name == name))
+    marked = connection.scalar(_WAITING, {"name": name})
     if marked:
         return
     if marked is None:
