@@ -288,7 +288,7 @@ def count_by_status(connection: sa.Connection) -> dict[JobStatus, int]:
     }
 
 
-def _count(status: JobStatus) -> sa.Select[tuple[int]]:
+def _count(status: JobStatus) -> sa.Select[int]:
     # As a literal: an index of the jobs in this state is not searched for a parameter.
     wanted = sa.literal(status, jobs.c.status.type, literal_execute=True)
     return sa.select(sa.func.count()).select_from(jobs).where(jobs.c.status == wanted)
