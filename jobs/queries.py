@@ -18,6 +18,7 @@ from jobs.records import (
     Job,
     ListedJob,
     MetricPoint,
+    Standing,
     columns,
 )
 from jobs.states import EventType, JobStatus
@@ -35,6 +36,9 @@ _JOB = sa.select(*JOB_COLUMNS).where(
     jobs.c.id == sa.bindparam("id"), jobs.c.tenant == sa.bindparam("tenant")
 )
 _JOB_LOCKED = _JOB.with_for_update()
+_STANDING = sa.select(*columns(Standing, jobs)).where(
+    jobs.c.id == sa.bindparam("id"), jobs.c.tenant == sa.bindparam("tenant")
+)
 _LISTED = sa.select(
     *(
         jobs.c.spec["model"]["name"].as_string() if field.name == "model" else jobs.c[field.name]
@@ -78,11 +82,26 @@ def lock_job(connection: sa.Connection, tenant: str, job_id: str) -> Job:
     return _one_job(connection, _JOB_LOCKED, tenant, job_id)
 
 
+def standing(connection: sa.Connection, tenant: str, job_id: str) -> Standing:
+    """How far a job of a tenant has come, without its spec.
+
+    Raises:
+        JobNotFound: there is none, or it belongs to another tenant.
+    """
+    return Standing(*_one_row(connection, _STANDING, tenant, job_id))
+
+
 def _one_job(connection: sa.Connection, statement: sa.Select[Any], tenant: str, job_id: str) -> Job:
+    return Job(*_one_row(connection, statement, tenant, job_id))
+
+
+def _one_row(
+    connection: sa.Connection, statement: sa.Select[Any], tenant: str, job_id: str
+) -> tuple[Any, ...]:
     row = connection.execute(statement, {"id": job_id, "tenant": tenant}).one_or_none()
     if row is None:
         raise JobNotFound(f"there is no job {job_id!r}; `GET /v1/jobs` lists yours")
-    return Job(*row)
+    return tuple(row)
 
 
 def list_jobs(connection: sa.Connection, tenant: str, wanted: JobFilter) -> list[ListedJob]:

@@ -49,6 +49,14 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How far a job has come: what whoever reads what it left needs of it."""
+
+    status: JobStatus
+    last_event: int
+
+
+@dataclass(frozen=True)
 class ListedJob:
     """What a list shows of a job. `model` comes out of its spec."""
 

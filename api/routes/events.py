@@ -89,7 +89,7 @@ def _resume_after(after: int | None, last_event_id: str | None) -> int:
 
 def _news(context: Context, tenant: str, job_id: str, after: int) -> tuple[list[Event], bool]:
     with db.reading(context.engine) as connection:
-        job = queries.get_job(connection, tenant, job_id)
+        job = queries.standing(connection, tenant, job_id)
         events = queries.list_events(connection, job_id, after=after, limit=streams.BATCH)
     newest = events[-1].seq if events else after
     return events, job.status.is_final and newest >= job.last_event
@@ -101,7 +101,7 @@ def _page(
     position = pages.decode(query.cursor, int)
     after = int(position[0]) if position else query.after or 0
     with db.reading(context.engine) as connection:
-        queries.get_job(connection, tenant, job_id)
+        queries.standing(connection, tenant, job_id)
         found = queries.list_events(
             connection, job_id, after=after, limit=query.limit + 1, only=query.type
         )

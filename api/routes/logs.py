@@ -44,7 +44,7 @@ def list_logs(
 ) -> Response:
     """Pages of chunks; with `Accept: text/plain` the whole log, or its `tail`."""
     with db.reading(context.engine) as connection:
-        queries.get_job(connection, who.tenant, job_id)
+        queries.standing(connection, who.tenant, job_id)
         if TEXT in request.headers.get("accept", ""):
             if query.tail is not None:
                 tail = queries.log_tail(connection, job_id, chunks=query.tail)

@@ -65,7 +65,7 @@ def list_metrics(
 ) -> Response:
     """Points by step and key. Where attempts overlap, the newest attempt's value."""
     with db.reading(context.engine) as connection:
-        queries.get_job(connection, who.tenant, job_id)
+        queries.standing(connection, who.tenant, job_id)
         items, cursor = _points(connection, job_id, query)
     headers = pages.next_link(request, cursor)
     if CSV in request.headers.get("accept", ""):
