@@ -77,6 +77,12 @@ bench: .venv/installed ## Measure; results go to bench/results/
 	$(BIN)/python -m bench.dispatch
 	$(BIN)/python -m bench.scale --minutes 3
 
+SEEDS ?= 1
+MINUTES ?= 10
+.PHONY: chaos
+chaos: .venv/installed ## Jobs under random faults: SEEDS="1 2" MINUTES=10
+	$(BIN)/python -m tests.faults.chaos --seed $(SEEDS) --minutes $(MINUTES)
+
 # Another environment: what MLflow needs is not for ours.
 build/mlflow-venv/installed:
 	$(PYTHON) -m venv $(@D)
