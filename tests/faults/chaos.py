@@ -38,7 +38,8 @@ BETWEEN_FAULTS_S = (1.2, 3.0)
 BETWEEN_SUBMITS_S = (0.3, 1.1)
 MAX_UNFINISHED = 30
 MAX_ATTEMPTS = 20
-EPOCHS, STEP_MS = (1, 4), (5, 30)
+EPOCHS, STEP_MS = (1, 4), (2, 15)
+LONG, LONG_STEP_MS = 0.2, 120  # of the jobs: a lease can run out while one trains
 REPEATED = 0.2  # of the submits are sent again although they were answered
 TICK_S = 0.05
 ANSWER_S = 10.0
@@ -134,10 +135,11 @@ class Submitter(threading.Thread):
             return MAX_UNFINISHED
 
     def _submit(self, number: int) -> None:
+        is_long = self._random.random() < LONG
         spec = chain_spec(
             seed=self._random.randrange(1000),
             epochs=self._random.randint(*EPOCHS),
-            step_ms=self._random.randint(*STEP_MS),
+            step_ms=LONG_STEP_MS if is_long else self._random.randint(*STEP_MS),
             max_attempts=MAX_ATTEMPTS,
         )
         key = f"chaos-{self._seed}-{number}"

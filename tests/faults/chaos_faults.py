@@ -317,7 +317,7 @@ TARGETS = {  # which fault must wait for the end of which other
 
 
 class Weather:
-    """Lets one fault after another happen; each kind once before any a second time."""
+    """Lets one fault after another happen; each kind has its turn before any has a second."""
 
     def __init__(self, site: Site) -> None:
         self.counts = dict.fromkeys(KINDS, 0)
@@ -326,18 +326,21 @@ class Weather:
         self._undone: list[tuple[float, str, Harm]] = []
 
     def strike(self) -> bool:
-        """Do harm of the next kind that finds something to harm; the others stay in the bag."""
+        """Do harm of the next kind that finds something to harm; the others keep their turn."""
         if not self._bag:
-            self._bag = self._site.random.sample(sorted(KINDS), len(KINDS))
-        for name in list(self._bag):
+            self._bag = self._shuffled(set(KINDS))
+        for name in self._bag + self._shuffled(set(KINDS) - set(self._bag)):
             if TARGETS.get(KINDS[name]) in self._site.busy:
                 continue
             harm = KINDS[name](self._site)
             if harm is not None:
-                self._bag.remove(name)
+                self._bag = [other for other in self._bag if other != name]
                 self._begin(name, harm)
                 return True
         return False
+
+    def _shuffled(self, names: set[str]) -> list[str]:
+        return self._site.random.sample(sorted(names), len(names))
 
     def _begin(self, name: str, harm: Harm) -> None:
         if harm.for_s:
