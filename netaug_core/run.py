@@ -113,8 +113,6 @@ def _train_stages(
     options: RunOptions,
 ) -> Finished | None:
     """The training, the control's if the spec asks for one, and what follows from both."""
-    from netaug_core.conclusion import Conclusion  # takes seconds, and only the end needs it
-
     in_control = saved is not None and saved["finished"] is not None
     count = stages.num_stages(spec)
     main = prepare(
@@ -131,6 +129,8 @@ def _train_stages(
             steps_before = main.step
             running = _prepare_control(main, setting, outside, saved if in_control else None)
             control = Trained(running, running.run())
+        from netaug_core.conclusion import Conclusion  # not before: it keeps a run from starting
+
         end = Conclusion(trained, control, setting, options.directory, options.data_roots)
         return end.report_to(outside.reporter)
     except LeaveRequested as leave:

@@ -20,7 +20,7 @@ from netaug_core.export.names import (
     MODEL_ONNX,
     MODEL_SAFETENSORS,
 )
-from netaug_core.export.verify import VerifyReport
+from netaug_core.export.reports import VerifyReport
 from netaug_core.spec import JobSpec
 from netaug_core.training.state import EpochRow
 from netaug_core.training.task import Answers, Feed

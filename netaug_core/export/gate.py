@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from netaug_core.errors import ExportMismatch
-from netaug_core.export.verify import VerifyReport
+from netaug_core.export.reports import VerifyReport
 
 POLL_SECONDS = 0.2
 

@@ -8,7 +8,7 @@ from netaug_core.data.dataset import Dataset
 from netaug_core.export import detection_card
 from netaug_core.export.markdown import cell
 from netaug_core.export.receipt import Receipt
-from netaug_core.export.verify import VerifyReport
+from netaug_core.export.reports import VerifyReport
 from netaug_core.spec import JobSpec
 from netaug_core.training.state import Best
 

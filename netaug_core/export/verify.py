@@ -10,55 +10,19 @@ from pathlib import Path
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import torch
-from pydantic import BaseModel
 
 from netaug_core.data.batches import Feed
 from netaug_core.data.dataset import open_test_part
 from netaug_core.data.parts import Part
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import ExportMismatch
-from netaug_core.export import layers, reference, verify_detection
+from netaug_core.export import layers, reference
 from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
 from netaug_core.export.parity import Array, first_difference, tolerance
 from netaug_core.export.reference import Reference
-from netaug_core.export.verify_detection import DetectionReport
+from netaug_core.export.reports import FileReport, VerifyReport
 from netaug_core.models import tensors_file
 from netaug_core.spec import JobSpec
-from netaug_core.tasks.detection import Detection
-
-
-class FileReport(BaseModel):
-    """How one exported file compares with the trained network."""
-
-    name: str
-    num_images: int
-    num_correct: int
-    expected_num_correct: int
-    max_difference: float
-    tolerance: float
-    first_different_layer: str | None = None
-
-    @property
-    def agrees(self) -> bool:
-        # Written so that a NaN does not agree.
-        return self.num_correct == self.expected_num_correct and (
-            self.max_difference <= self.tolerance
-        )
-
-    def explain(self) -> str:
-        """One sentence for the person whose export failed."""
-        return (
-            f"{self.name} does not compute what was trained: its logits differ by up to "
-            f"{self.max_difference:.3g} (allowed {self.tolerance:g}), top-1 {self.num_correct} "
-            f"of {self.num_images} instead of {self.expected_num_correct}; the first layer that "
-            f"differs is {self.first_different_layer or 'classifier'}"
-        )
-
-
-class VerifyReport(BaseModel):
-    """What the fresh process found, one report a file."""
-
-    files: Sequence[FileReport | DetectionReport]
 
 
 def verify(
@@ -70,6 +34,9 @@ def verify(
         ExportMismatch: a file cannot be loaded at all.
     """
     if spec.task == "detection":
+        from netaug_core.export import verify_detection  # a second or two, for detectors only
+        from netaug_core.tasks.detection import Detection
+
         reports = verify_detection.verify(Detection.open(spec, roots), directory, reference_file)
         return VerifyReport(files=reports)
     return VerifyReport(files=_verify_classifier(spec, directory, reference_file, roots))

@@ -10,7 +10,6 @@ from typing import TypeAlias
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import torch
-from pydantic import BaseModel
 from torch import Tensor
 
 from netaug_core.detection.coding import coding
@@ -20,6 +19,7 @@ from netaug_core.export import detection_reference, layers
 from netaug_core.export.detection_reference import Reference
 from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
 from netaug_core.export.parity import Array, first_difference
+from netaug_core.export.reports import DetectionReport
 from netaug_core.models import detector_file
 from netaug_core.tasks.detection import Detection, reading_of
 from netaug_core.training.devices import ONE
@@ -35,47 +35,6 @@ PRECISION_TOLERANCE = 1e-3
 TURNED_OBJECTS = 2
 # Images (B, 3, S, S) to boxes (B, N, 4) in pixels of the input, and scores (B, N, K).
 Decoder: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
-
-
-class DetectionReport(BaseModel):
-    """How one exported file compares with the trained detector.
-
-    Attributes:
-        score: average precision on the whole test part.
-        box_difference: largest, in pixels of the input, over all anchors of the compared images.
-        score_difference: largest, likewise.
-    """
-
-    name: str
-    num_images: int
-    num_compared: int
-    score: float
-    expected_score: float
-    allowed_score_change: float
-    box_difference: float
-    box_tolerance: float
-    score_difference: float
-    score_tolerance: float
-    first_different_layer: str | None = None
-
-    @property
-    def agrees(self) -> bool:
-        # Written so that a NaN does not agree.
-        return (
-            self.box_difference <= self.box_tolerance
-            and self.score_difference <= self.score_tolerance
-            and abs(self.score - self.expected_score) <= self.allowed_score_change
-        )
-
-    def explain(self) -> str:
-        """One sentence for the person whose export failed."""
-        return (
-            f"{self.name} does not compute what was trained: boxes differ by up to "
-            f"{self.box_difference:.3g} pixels (allowed {self.box_tolerance:.3g}), scores by "
-            f"{self.score_difference:.3g} (allowed {self.score_tolerance:g}), average precision "
-            f"is {self.score:.4f} instead of {self.expected_score:.4f}; the first layer that "
-            f"differs is {self.first_different_layer or 'the decoding'}"
-        )
 
 
 def verify(task: Detection, directory: Path, reference_file: Path) -> list[DetectionReport]:

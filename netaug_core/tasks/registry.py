@@ -1,11 +1,9 @@
-"""The tasks that a spec can name."""
+"""The tasks that a spec can name. One that is not named is not loaded: it takes a second or two."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from netaug_core.spec import JobSpec
-from netaug_core.tasks.classification import Classification
-from netaug_core.tasks.detection import Detection
 from netaug_core.training.task import Task
 
 
@@ -21,5 +19,9 @@ def open_task(spec: JobSpec, roots: Sequence[Path], *, image_cache_bytes: int = 
         BadData: the data are missing, damaged, or of another task.
     """
     if spec.task == "detection":
+        from netaug_core.tasks.detection import Detection
+
         return Detection.open(spec, roots)
+    from netaug_core.tasks.classification import Classification
+
     return Classification.open(spec, roots, image_cache_bytes=image_cache_bytes)
