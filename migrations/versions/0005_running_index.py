@@ -39,11 +39,11 @@ def _replace(old: str, new: str, columns: list[str]) -> None:
 
 def upgrade() -> None:
     _replace("ix_jobs_lease", "ix_jobs_running", ["id"])
-    if op.get_bind().dialect.name == "postgresql":
+    if op.get_context().dialect.name == "postgresql":
         op.execute(f"ALTER TABLE jobs SET (fillfactor = {FILL_PERCENT})")
 
 
 def downgrade() -> None:
-    if op.get_bind().dialect.name == "postgresql":
+    if op.get_context().dialect.name == "postgresql":
         op.execute("ALTER TABLE jobs RESET (fillfactor)")
     _replace("ix_jobs_running", "ix_jobs_lease", ["lease_until"])
