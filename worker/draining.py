@@ -13,14 +13,27 @@ class Draining(Event):
         super().__init__()
         self.reason = SHUT_DOWN
         self.is_final = False
+        self.is_hasty = False  # without the trainers' grace
         self._deciding = Lock()
 
     def shut_down(self) -> None:
-        """For good: this process ends."""
+        """For good: this process ends; asked again, it ends without grace.
+
+        Called by signal handlers: a second one, amid the first, must find no lock.
+        """
+        if self.is_final:
+            self.is_hasty = True
+            return
+        self.is_final = True
         with self._deciding:
-            self.is_final = True
             self.reason = SHUT_DOWN
             self.set()
+
+    def hurry(self) -> None:
+        """For good, and without grace."""
+        self.is_hasty = True
+        if not self.is_final:
+            self.shut_down()
 
     def obey(self, *, drain: bool) -> None:
         """As an operator wishes now."""

@@ -26,6 +26,7 @@ class Ladder:
 
     def __init__(self, process: Endable, *, grace_seconds: float) -> None:
         self._process = process
+        self._grace_seconds = grace_seconds
         self._rungs = [
             (grace_seconds, process.terminate),
             (grace_seconds + TERMINATE_SECONDS, process.kill),
@@ -40,6 +41,11 @@ class Ladder:
         if self._since is None:
             self._since = now
             self._process.ask("leave")
+
+    def hurry(self, *, now: float) -> None:
+        """Let the grace be over."""
+        if self._since is not None:
+            self._since = min(self._since, now - self._grace_seconds)
 
     def climb(self, now: float) -> None:
         """Take the rungs whose time has come."""

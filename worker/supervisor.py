@@ -195,6 +195,8 @@ class Attempt:
         if self._ladder is not None:
             if self._platform.draining.is_set():
                 self._ladder.begin(Reason.DRAIN, now=now)
+            if self._platform.draining.is_hasty:
+                self._ladder.hurry(now=now)
             if now - self._began > self._claim.seconds_left:
                 self._ladder.begin(Reason.TIMEOUT, now=now)
             self._ladder.climb(now)
