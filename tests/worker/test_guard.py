@@ -176,7 +176,7 @@ def test_kill_ends_a_trainer_that_ignores_sigterm(start: Start) -> None:
     assert guard.wait(10) == 128 + signal.SIGKILL
 
 
-def test_killing_the_guard_kills_the_trainer(start: Start) -> None:
+def test_killing_the_guard_kills_the_trainer_and_its_grandchildren(start: Start) -> None:
     guard = start(FAMILY)
     family = family_of(guard)
     guard.kill()
