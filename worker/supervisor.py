@@ -151,8 +151,9 @@ class Attempt:
         )
         self._process = process
         self._ladder = Ladder(process, grace_seconds=settings.grace_seconds)
-        intake = Intake(process.events, process.output, log_bytes_left=self._log_bytes_left())
         try:
+            log_bytes_left = self._log_bytes_left()
+            intake = Intake(process.events, process.output, log_bytes_left=log_bytes_left)
             while (code := process.exit_code()) is None:
                 intake.happened.wait(TICK_S)
                 intake.happened.clear()
@@ -173,9 +174,15 @@ class Attempt:
         )
 
     def _log_bytes_left(self) -> int:
-        with db.reading(self._platform.engine) as connection:
-            used = log_bytes(connection, self._job_id)
-        return max(0, self._platform.settings.log_cap_bytes - used)
+        while True:
+            try:
+                with db.reading(self._platform.engine) as connection:
+                    used = log_bytes(connection, self._job_id)
+            except db.UNAVAILABLE as error:
+                log.warning("log_size_not_read", job_id=self._job_id, reason=type(error).__name__)
+                self._pause()
+            else:
+                return max(0, self._platform.settings.log_cap_bytes - used)
 
     def _take(self, intake: Intake) -> None:
         self._news.text(intake.take_text())

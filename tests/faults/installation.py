@@ -117,11 +117,16 @@ class Installation:
         written.write_text(point)
         written.rename(self.failpoint)
 
+    @property
+    def has_died(self) -> bool:
+        """Whether a process got to the armed point."""
+        return not self.failpoint.exists()
+
     def disarm(self) -> bool:
         """Forget the point; True if somebody died there."""
-        passed = not self.failpoint.exists()
+        died = self.has_died
         self.failpoint.unlink(missing_ok=True)
-        return passed
+        return died
 
     def start_api(self, *options: str, **environment: str) -> "subprocess.Popen[bytes]":
         """Start the API and wait until it answers."""

@@ -1,5 +1,6 @@
 """Row 2: SIGSTOP for longer than the lease, then SIGCONT: the stale attempt changes nothing."""
 
+import contextlib
 import signal
 import subprocess
 
@@ -47,8 +48,9 @@ def test_a_machine_that_froze_ends_its_attempt_when_it_wakes(
     installation.until(lambda: installation.job(running).attempt == 2, "another takes the job")
     # The trainer is held until its guard has looked at the clock: both wake at once on a machine,
     # and which of them is first there is no fault.
-    for process in family:
-        if any("guard.py" in part for part in process.cmdline()):
+    guards = [p for p in family if any("guard.py" in part for part in p.cmdline())]
+    for process in guards:
+        with contextlib.suppress(psutil.NoSuchProcess):  # the other one has ended it already
             process.resume()
     installation.until(lambda: all(map(is_dead, family)), "the guard ends the attempt")
     frozen.send_signal(signal.SIGCONT)

@@ -285,3 +285,21 @@ def test_the_trainer_knows_no_address_and_no_credential(
     )
     assert "canary" not in bench.log(job_id)
     assert "netaug.db" not in bench.log(job_id)
+
+
+def test_a_database_that_is_away_when_the_trainer_starts_is_asked_again(bench: Bench) -> None:
+    # fails if the size of the log is read once: the trainer was left to its guard
+    failed: list[str] = []
+
+    def be_away_once(*arguments: object) -> None:
+        statement = str(arguments[2])
+        if "length(" in statement and not failed:
+            failed.append(statement)
+            raise sa.exc.OperationalError(statement, None, ConnectionResetError("away"))
+
+    sa.event.listen(bench.engine, "before_cursor_execute", be_away_once)
+    job_id = bench.submit()
+    bench.run(trainer=bench.script("say('failed', failure='bad_data', message='no data')"))
+
+    assert failed
+    assert bench.job(job_id).failure_message == "no data"
