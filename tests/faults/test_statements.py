@@ -65,20 +65,22 @@ def test_a_worker_may_die_at_each_statement(
 def test_a_worker_may_die_at_each_statement_that_ends_a_cancelled_job(
     working: Installation,
 ) -> None:
-    def cancel_a_running_job() -> None:
-        while True:
-            job_id = working.submit_directly(chain_spec(epochs=100))
-            working.until(lambda: working.job(job_id).status is JobStatus.RUNNING, "it runs")
-            with db.writing(working.engine) as connection:
-                wishes.cancel(connection, TENANT, job_id)
-            working.until_final(job_id)
-            assert working.job(job_id).status is JobStatus.CANCELLED
-            # A worker that was too slow for its lease has not ended it: the dispatcher has.
-            by_worker = working.attempts(job_id)[-1].outcome is AttemptOutcome.CANCELLED
-            if by_worker or working.has_died:
-                return
+    def cancel_until_a_worker_ends_it() -> None:
+        while not (ended_by_its_worker(working) or working.has_died):
+            continue
 
-    assert die_at_each_statement(working, "end_cancelled", cancel_a_running_job) >= 4
+    assert die_at_each_statement(working, "end_cancelled", cancel_until_a_worker_ends_it) >= 4
+
+
+def ended_by_its_worker(installation: Installation) -> bool:
+    """Cancel a running job. One whose worker died, or was too slow, is ended by the dispatcher."""
+    job_id = installation.submit_directly(chain_spec(epochs=100))
+    installation.until(lambda: installation.job(job_id).status is JobStatus.RUNNING, "it runs")
+    with db.writing(installation.engine) as connection:
+        wishes.cancel(connection, TENANT, job_id)
+    installation.until_final(job_id)
+    assert installation.job(job_id).status is JobStatus.CANCELLED
+    return installation.attempts(job_id)[-1].outcome is AttemptOutcome.CANCELLED
 
 
 def test_an_api_may_die_at_each_statement_of_a_submit_whose_client_asks_again(
