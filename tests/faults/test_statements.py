@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 # Before the next statement and after the last one the database holds the same, but for COMMIT.
 THOROUGH = bool(os.environ.get("FAULTS_THOROUGH"))
+RUNS = 10
 SHORT = chain_spec(epochs=1, step_ms=10)
 LONG = chain_spec(epochs=1, step_ms=60)  # several heartbeats and checkpoints long
 
@@ -26,7 +27,9 @@ def die_at_each_statement(
         if not died_at(installation, f"{operation}:{number}:before", act):
             num_statements = number - 1
             assert num_statements, f"nothing of {operation} was ever reached"
-            assert died_at(installation, f"{operation}:{num_statements}:after", act)
+            last = f"{operation}:{num_statements}:after"
+            # A report of fewer news has fewer statements: not every run gets to the last one.
+            assert any(died_at(installation, last, act) for _ in range(RUNS))
             return num_statements
         if THOROUGH:
             died_at(installation, f"{operation}:{number}:after", act)
