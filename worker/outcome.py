@@ -88,9 +88,9 @@ def _ending_of(ended: Exit, retry_exit_codes: tuple[int, ...], time_limit_s: int
 
 
 def _what_happened(code: int) -> str:
-    if code > SIGNAL_EXIT:
-        name = signal.Signals(code - SIGNAL_EXIT).name
-        return f"the trainer process was ended by {name}"
+    named = {SIGNAL_EXIT + which: which.name for which in signal.Signals}
+    if code in named:
+        return f"the trainer process was ended by {named[code]}"
     if code == EXIT_LEFT:
         return "the trainer process was asked to leave, not by this platform"
     return f"the trainer process ended with code {code} and did not say why; see the log"

@@ -62,6 +62,8 @@ class Uploads:
             os.link(self._work.output / event.name, held, follow_symlinks=False)
         except FileNotFoundError:
             return  # there is a newer one already, and its event is on the way
+        except FileExistsError:
+            return  # the same step, written again by a trainer that leaves: it is on its way
         self._checkpoints.append(self._executor.submit(self._store_checkpoint, event, held))
 
     def _store_checkpoint(self, event: CheckpointWritten, held: Path) -> StoredCheckpoint:

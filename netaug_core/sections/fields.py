@@ -25,6 +25,7 @@ DatasetName = Annotated[
     str,
     StringConstraints(pattern=rf"^{NAME_PATTERN.pattern}$", max_length=MAX_NAME_LENGTH),
 ]
+EARLIEST_YEAR, LATEST_YEAR = 2, 9998
 JobId = Annotated[str, StringConstraints(pattern=r"^job_[0-9a-f]{32}$")]
 
 
@@ -35,10 +36,10 @@ def _is_written_out(moment: object) -> object:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:  # within an offset of the years 1 and 9999
-        raise ValueError("give a time between the years 2 and 9998") from error
+    # Room for an offset, and for the longest wait after it.
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise ValueError(f"give a time between the years {EARLIEST_YEAR} and {LATEST_YEAR}")
+    return moment.astimezone(UTC)
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_is_written_out), AfterValidator(_in_utc)]

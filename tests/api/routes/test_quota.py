@@ -75,3 +75,12 @@ def test_ones_own_jobs_only_can_be_waited_for(client: TestClient, platform: Plat
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/resources/after"
     assert JobStatus.QUEUED not in {job["status"] for job in client.get("/v1/jobs").json()["items"]}
+
+
+def test_a_time_after_which_no_wait_can_end_is_refused(client: TestClient) -> None:
+    # fails if the longest wait is added to a time near the calendar's end: that was a 500
+    resources = {"run_after": "9999-12-31T00:00:00Z", "max_wait_seconds": 30 * 86_400}
+    answer = client.post("/v1/jobs", json={**SPEC, "resources": resources})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/resources/run_after"
