@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from api.schemas import PresetSummary
+from api.schemas.presets import PresetSummary
 from netaug_core import preset_catalogue
 
 JOB = "job_0199f1e6c2f47cc2a3f0b54d2a6c9e01"

@@ -33,7 +33,7 @@ from api.routes import (
     spec,
     workers,
 )
-from api.schemas import KeyRequest
+from api.schemas.keys import KeyRequest
 from api.streams import Hub
 from api.telemetry import Telemetry
 from jobs import db

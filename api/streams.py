@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import structlog
 from fastapi.sse import format_sse_event
 
-from api.schemas import EventView
+from api.schemas.events import EventView
 from jobs import db, notices
 from jobs.errors import JobNotFound, Unauthenticated
 from jobs.records import Event

@@ -7,8 +7,6 @@ hold on a busy machine, the absolute times do not. Run: python -m bench.api [--s
 import argparse
 import itertools
 import json
-import os
-import platform
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -16,17 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 
-from bench import ingest, load, population, servers, streams, verdicts
+from bench import ingest, load, population, record, servers, streams, verdicts
 from bench.peers import mlflow_server
 from bench.population import SPEC, TENANT, Crowd
 from bench.servers import Server
 from jobs import db, keys, schema
 from jobs.keys import Scope
 from jobs.states import JobStatus
-from tests.servers import Postgres
+from tests.servers import Postgres, serving
 
 RESULTS = Path(__file__).parent / "results" / "api.json"
 CLIENTS = (1, 16, 64)
@@ -53,19 +50,9 @@ class Prepared:
 def main() -> int:
     options = _parser().parse_args()
     servers.allow_connections(options.streams + 200)
-    postgres = Postgres()
-    postgres.start()
-    try:
+    with serving(Postgres()) as postgres:
         results = _measure_all(postgres, options)
-    finally:
-        postgres.remove()
-    document = {
-        "command": " ".join(["python -m bench.api", *sys.argv[1:]]),
-        "machine": machine(),
-        **results,
-    }
-    options.out.parent.mkdir(exist_ok=True)
-    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    record.write(options.out, "bench.api", results)
     print(_table(results))
     print(verdicts.table(results))
     return 0
@@ -207,18 +194,6 @@ def _copy_for_floor(connection: sa.Connection) -> None:
         )
     )
     connection.execute(sa.text("INSERT INTO floor_jobs SELECT id, spec, created_at FROM jobs"))
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers depend on."""
-    return {
-        "cpus": os.cpu_count(),
-        "processor": platform.machine(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "libpq": psycopg.pq.version(),
-        "load_average": os.getloadavg()[0],
-    }
 
 
 def _table(results: dict[str, Any]) -> str:

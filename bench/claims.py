@@ -7,9 +7,7 @@ and its commit. Every tenth job is given back at once, as by a worker that shuts
 """
 
 import argparse
-import json
 import multiprocessing
-import os
 import statistics
 import sys
 import time
@@ -20,9 +18,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bench import record
 from jobs import db, endings, lifecycle, schema, tenants
 from tests.builders import queue_many
-from tests.servers import Postgres
+from tests.servers import Postgres, serving
 
 TINY_TENANTS = 1000
 LEASE_S = 3600.0
@@ -35,20 +34,16 @@ RELEASED_EVERY = 10
 
 def main() -> int:
     options = _options()
-    server = Postgres()
-    server.start()
-    try:
+    with serving(Postgres()) as server:
         rows = [
             row
             for queued in options.jobs
             for row in _measure(server, queued, options.claimers, options.seconds)
         ]
-        facts = {"postgres": server.version(), "cpus": os.cpu_count(), "rows": rows}
-    finally:
-        server.remove()
+        results = {"database": server.version(), "rows": rows}
     _print(rows)
     if options.out:
-        options.out.write_text(json.dumps(facts, indent=1) + "\n")
+        record.write(options.out, "bench.claims", results)
     return 0
 
 

@@ -18,12 +18,11 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 
-from bench import population, verdicts
-from bench.api import machine
+from bench import population, record, verdicts
 from bench.servers import cpu_s
 from jobs import db, processes, schema
 from jobs.tables import attempts, jobs
-from tests.servers import Postgres, Redis
+from tests.servers import Postgres, Redis, serving
 
 RESULTS = Path(__file__).parent / "results" / "dispatch.json"
 START_S = 60.0
@@ -36,10 +35,8 @@ ROLES = {"dispatcher": "worker.dispatcher", "worker": "bench.quick_worker"}
 def main() -> int:
     options = _parser().parse_args()
     with ExitStack() as stack:
-        postgres, redis = Postgres(), Redis()
-        for server in (postgres, redis):
-            stack.callback(server.remove)
-            server.start()
+        postgres = stack.enter_context(serving(Postgres()))
+        redis = stack.enter_context(serving(Redis()))
         url = postgres.create_database("bench")
         engine = db.create_engine(url)
         stack.callback(engine.dispose)
@@ -54,9 +51,7 @@ def main() -> int:
         _await(lambda: _num_live(engine) == len(workers))
         results = _measure(engine, workers, options)
         results["database"], results["broker"] = postgres.version(), redis.version()
-    document = {"command": " ".join(["python -m bench.dispatch", *sys.argv[1:]])}
-    document |= {"machine": machine(), **results}
-    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    record.write(options.out, "bench.dispatch", results)
     print(json.dumps(results))
     for name, target in (("p50_ms", P50_MS), ("p99_ms", P99_MS)):
         print(verdicts.line(f"commit to claim, {name}", results[name], target, at_most=True))

@@ -21,8 +21,7 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 
-from bench import population, tables_under_load
-from bench.api import machine
+from bench import population, record, tables_under_load
 from bench.dispatch import environment, running
 from bench.population import TENANT, Crowd
 from bench.servers import cpu_s, postgres_cpu_s
@@ -31,7 +30,7 @@ from jobs.recording import Report
 from jobs.records import MetricPoint
 from jobs.states import AttemptOutcome, JobStatus
 from jobs.tables import attempts
-from tests.servers import Postgres, Redis
+from tests.servers import Postgres, Redis, serving
 
 RESULTS = Path(__file__).parent / "results" / "scale.json"
 NUM_JOBS = 1_000_000
@@ -72,10 +71,8 @@ class Done:
 def main() -> int:
     options = _parser().parse_args()
     with ExitStack() as stack:
-        postgres, redis = Postgres(), Redis()
-        for server in (postgres, redis):
-            stack.callback(server.remove)
-            server.start()
+        postgres = stack.enter_context(serving(Postgres()))
+        redis = stack.enter_context(serving(Redis()))
         url = postgres.create_database("bench")
         engine = population.patient_engine(url)
         stack.callback(engine.dispose)
@@ -87,9 +84,7 @@ def main() -> int:
         postmaster = int(Path(postgres.data, "postmaster.pid").read_text().split()[0])
         results = _run(engine, url, dispatcher, postmaster, options)
         results["database"] = postgres.version()
-    document = {"command": " ".join(["python -m bench.scale", *sys.argv[1:]])}
-    document |= {"machine": machine(), **results}
-    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    record.write(options.out, "bench.scale", results)
     print(json.dumps({name: results[name] for name in results if name != "plans"}, indent=1))
     print("\n".join(f"{name}: {plan}" for name, plan in results["plans"].items()))
     return 0

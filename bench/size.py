@@ -4,7 +4,6 @@ Direct calls in this process on a Postgres of its own. Run: python -m bench.size
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -16,13 +15,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bench import population
-from bench.api import machine
+from bench import population, record
 from bench.population import TENANT, Crowd
 from jobs import db, endings, lifecycle, outbox, outlook, queries, schema
 from jobs.queries import JobFilter
 from jobs.states import JobStatus
-from tests.servers import Postgres
+from tests.servers import Postgres, serving
 
 RESULTS = Path(__file__).parent / "results" / "size.json"
 SIZES = (1_000, 100_000, 1_000_000)
@@ -35,15 +33,9 @@ Call = Callable[[sa.Engine], None]
 
 def main() -> int:
     options = _parser().parse_args()
-    postgres = Postgres()
-    postgres.start()
-    try:
+    with serving(Postgres()) as postgres:
         results = _measure_all(postgres, options)
-    finally:
-        postgres.remove()
-    document = {"command": " ".join(["python -m bench.size", *sys.argv[1:]])}
-    document |= {"machine": machine(), **results}
-    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    record.write(options.out, "bench.size", results)
     print(_table(results["milliseconds"]))
     return 0
 

@@ -1,6 +1,5 @@
 """Real servers and databases for every test: Postgres and Redis of this run's own, and SQLite."""
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 
 from jobs import db, schema
 from tests.servers import Postgres, Redis
+from tests.skipping import served
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -21,38 +21,22 @@ VERSIONS = "netaug_server_versions"
 _versions: list[str] = []
 
 
-def _or_skip(start: type[Postgres] | type[Redis]) -> Postgres | Redis:
-    """A laptop may have no server; in CI its absence is a failure."""
-    try:
-        server = start()
-    except FileNotFoundError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    server.start()
-    return server
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A Postgres server with a migrated database to copy from."""
-    server = _or_skip(Postgres)
-    assert isinstance(server, Postgres)
-    _versions.append(server.version())
-    engine = db.create_engine(server.create_database(TEMPLATE))
-    schema.upgrade(engine)
-    engine.dispose()
-    yield server
-    server.remove()
+    with served(Postgres) as server:
+        _versions.append(server.version())
+        engine = db.create_engine(server.create_database(TEMPLATE))
+        schema.upgrade(engine)
+        engine.dispose()
+        yield server
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Redis]:
-    server = _or_skip(Redis)
-    assert isinstance(server, Redis)
-    _versions.append(server.version())
-    yield server
-    server.remove()
+    with served(Redis) as server:
+        _versions.append(server.version())
+        yield server
 
 
 @pytest.fixture

@@ -13,17 +13,37 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 import redis
 
 from jobs.settings import Settings
 
+
+class Startable(Protocol):
+    def start(self) -> None: ...
+
+    def remove(self) -> None: ...
+
+
+Server = TypeVar("Server", bound=Startable)
 START_SECONDS = 30.0
 UNPRIVILEGED = ("postgres", "nobody")  # Postgres refuses to run as root
+
+
+@contextmanager
+def serving(server: Server) -> Iterator[Server]:
+    """Start a server; at the end nothing of it is left."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 def free_port() -> int:

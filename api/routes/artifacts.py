@@ -11,7 +11,7 @@ from api.auth import Reader
 from api.context import Context, Shared
 from api.problems import NOT_FINISHED, ApiProblem
 from api.routes.jobs import NO_JOB
-from api.schemas import ArtifactView, Manifest
+from api.schemas.artifacts import ArtifactView, Manifest
 from api.words import ArtifactName, JobId
 from jobs import db, errors, queries
 from jobs.records import Artifact

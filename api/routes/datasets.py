@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from api import answers, pages, problems
 from api.auth import Reader
 from api.context import Shared
-from api.schemas import DatasetList, DatasetView
+from api.schemas.datasets import DatasetList, DatasetView
 from jobs import db, queries
 from netaug_core import datasets
 from netaug_core.errors import BadData

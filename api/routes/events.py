@@ -13,7 +13,7 @@ from api.context import Context, Shared
 from api.limits import Lane
 from api.problems import INVALID, ApiProblem
 from api.routes.jobs import NO_JOB
-from api.schemas import EventPage, EventView
+from api.schemas.events import EventPage, EventView
 from api.words import JobId
 from jobs import db, queries
 from jobs.records import Event

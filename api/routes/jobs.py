@@ -15,7 +15,7 @@ from api.body import JsonBody
 from api.context import Context, Shared
 from api.examples import SPECS
 from api.moments import Moment
-from api.schemas import (
+from api.schemas.jobs import (
     AttemptView,
     CostView,
     DryRun,

@@ -8,7 +8,7 @@ from api import answers, pages, problems
 from api.auth import Admin
 from api.body import JsonBody
 from api.context import Shared
-from api.schemas import KeyList, KeyRequest, KeyView, NewKeyView
+from api.schemas.keys import KeyList, KeyRequest, KeyView, NewKeyView
 from api.words import KeyId
 from jobs import db, errors, keys
 

@@ -8,7 +8,7 @@ from api import answers, pages
 from api.auth import Reader
 from api.context import Shared
 from api.routes.jobs import NO_JOB
-from api.schemas import LockView
+from api.schemas.locks import LockView
 from api.words import JobId
 from jobs import db, queries, sources
 

@@ -11,7 +11,7 @@ from api import answers, pages
 from api.auth import Reader
 from api.context import Context, Shared
 from api.routes.jobs import NO_JOB
-from api.schemas import LogChunk, LogPage
+from api.schemas.logs import LogChunk, LogPage
 from api.words import JobId
 from jobs import db, queries
 from jobs.records import Event

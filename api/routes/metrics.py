@@ -12,7 +12,7 @@ from api import answers, pages
 from api.auth import Reader
 from api.context import Shared
 from api.routes.jobs import NO_JOB
-from api.schemas import MetricPage
+from api.schemas.metrics import MetricPage
 from api.words import JobId, Word
 from jobs import db, history, queries
 from jobs.records import MetricPoint

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from api import answers, pages, problems
 from api.auth import Reader
-from api.schemas import PresetList, PresetSummary, PresetView
+from api.schemas.presets import PresetList, PresetSummary, PresetView
 from netaug_core import preset_catalogue
 
 router = APIRouter(prefix="/presets", tags=["presets"])

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from api import answers, pages
 from api.auth import Reader
 from api.context import Shared
-from api.schemas import QuotaView
+from api.schemas.quota import QuotaView
 from jobs import db, tenants
 
 router = APIRouter(prefix="/quota", tags=["quota"])

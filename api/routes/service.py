@@ -8,7 +8,7 @@ from fastapi.responses import PlainTextResponse
 
 from api import answers, problems
 from api.context import Context, Shared
-from api.schemas import Health, Readiness, Version
+from api.schemas.service import Health, Readiness, Version
 from jobs import db, processes, schema
 from jobs.errors import StorageUnavailable
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from api import answers, pages, problems
 from api.auth import Admin
 from api.context import Context, Shared
-from api.schemas import WorkerList, WorkerView
+from api.schemas.workers import WorkerList, WorkerView
 from api.words import Word
 from jobs import db, errors, processes
 from jobs.keys import Principal

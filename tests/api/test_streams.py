@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from api import streams
-from api.schemas import EventView
+from api.schemas.events import EventView
 from api.streams import Fetch, Hub
 from jobs import db, notices, wishes
 from jobs.errors import JobNotFound, Unauthenticated

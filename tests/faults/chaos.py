@@ -22,7 +22,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bench.api import machine
+from bench.record import machine
 from jobs import db, schema
 from jobs.states import JobStatus
 from jobs.tables import jobs
@@ -30,7 +30,7 @@ from tests.faults import invariants
 from tests.faults.chaos_faults import Post, Site, Weather
 from tests.faults.installation import Installation, chain_spec
 from tests.faults.proxy import Proxy, through
-from tests.servers import Postgres, Redis
+from tests.servers import Postgres, Redis, serving
 
 RESULTS = Path(__file__).parent.parent.parent / "bench" / "results"
 LEASE_S = 2.0
@@ -173,29 +173,20 @@ def _final() -> list[JobStatus]:
 def soak(seed: int, seconds: float, directory: Path) -> Outcome:
     """Jobs under faults for so long, on servers of its own; then everything ends well, or not."""
     with ExitStack() as stack:
-        postgres, broker = Postgres(), Redis()
-        for server in (postgres, broker):
-            stack.callback(server.remove)
-            server.start()
+        postgres = stack.enter_context(serving(Postgres()))
+        broker = stack.enter_context(serving(Redis()))
         url = postgres.create_database("chaos")
         engine = db.create_engine(url)
         schema.upgrade(engine)
         engine.dispose()
         installation = Installation(url, broker.url, directory)
-        stack.callback(_end_at_once, installation)
+        stack.callback(installation.kill)
         installation.environment["NETAUG_LEASE_SECONDS"] = str(LEASE_S)
         proxy = stack.enter_context(Proxy(postgres.port))
         posts = list(_posts(installation, through(proxy, url)))
         chance = random.Random(f"faults {seed}")  # noqa: S311  # faults, no secrets
         site = Site(installation, postgres, broker, proxy, posts, chance)
         return _rain(site, seed, seconds)
-
-
-def _end_at_once(installation: Installation) -> None:
-    for process in installation.running:
-        process.kill()
-        process.wait()
-    installation.engine.dispose()
 
 
 def _posts(installation: Installation, url: str) -> Iterator[Post]:

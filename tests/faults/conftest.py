@@ -1,7 +1,6 @@
 """Each fault test has servers of its own that it may kill, and is checked at its end."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from jobs import db, schema
 from tests.faults import invariants
 from tests.faults.installation import Installation
-from tests.servers import Postgres, Redis
+from tests.servers import Postgres, Redis, serving
 
 FEW_CONNECTIONS = 30
 
@@ -17,28 +16,24 @@ FEW_CONNECTIONS = 30
 @pytest.fixture
 def own_redis(redis_server: Redis) -> Iterator[Redis]:
     """A Redis of this test's own; `redis_server` skips or fails where there is none."""
-    server = Redis()
-    server.start()
-    yield server
-    server.remove()
+    with serving(Redis()) as server:
+        yield server
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
     """A Postgres that this test alone may kill or fill; its database `own` is migrated."""
-    server = Postgres("-c", f"max_connections={FEW_CONNECTIONS}")
-    server.start()
-    engine = db.create_engine(server.create_database("own"))
-    schema.upgrade(engine)
-    engine.dispose()
-    yield server
-    server.remove()
+    with serving(Postgres("-c", f"max_connections={FEW_CONNECTIONS}")) as server:
+        engine = db.create_engine(server.create_database("own"))
+        schema.upgrade(engine)
+        engine.dispose()
+        yield server
 
 
 @pytest.fixture
 def installation(postgres_url: str, own_redis: Redis, tmp_path: Path) -> Iterator[Installation]:
     """Nothing runs in it yet. Every acknowledged job must end, and every invariant hold."""
-    with _checked(Installation(postgres_url, own_redis.url, tmp_path)) as installation:
+    with invariants.checked(Installation(postgres_url, own_redis.url, tmp_path)) as installation:
         yield installation
 
 
@@ -48,17 +43,5 @@ def lone_installation(
 ) -> Iterator[Installation]:
     """An installation whose Postgres is its own, too."""
     url = own_postgres.url("own")
-    with _checked(Installation(url, own_redis.url, tmp_path)) as installation:
+    with invariants.checked(Installation(url, own_redis.url, tmp_path)) as installation:
         yield installation
-
-
-@contextmanager
-def _checked(installation: Installation) -> Iterator[Installation]:
-    try:
-        yield installation
-        invariants.check(installation)
-    finally:
-        for process in installation.running:
-            process.kill()
-            process.wait()
-        installation.engine.dispose()

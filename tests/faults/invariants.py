@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +28,16 @@ def check(installation: Installation) -> None:
     installation.stop()
     found = list(violations(installation))
     assert not found, "\n".join(found)
+
+
+@contextmanager
+def checked(installation: Installation) -> Iterator[Installation]:
+    """Look at an installation after its test; at the end nothing of it runs."""
+    try:
+        yield installation
+        check(installation)
+    finally:
+        installation.kill()
 
 
 def violations(installation: Installation) -> Iterator[str]:

@@ -4,6 +4,7 @@ import contextlib
 import enum
 import http.client
 import threading
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
@@ -30,6 +31,7 @@ class StoreProxy:
         self._lock = threading.Lock()
         self.ended = threading.Event()
         self.faults_done: list[Fault] = []
+        self._refused_uploads: Counter[str] = Counter()  # by path
         self.is_held = threading.Event()  # a slow request has arrived
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -63,7 +65,12 @@ class StoreProxy:
         with self._lock:
             self._always = fault
 
-    def take(self, method: str) -> Fault | None:
+    @property
+    def most_refused_uploads(self) -> int:
+        """How often the one object that was refused most was sent."""
+        return max(self._refused_uploads.values(), default=0)
+
+    def take(self, method: str, path: str) -> Fault | None:
         """The fault of this request."""
         with self._lock:
             fault = self._planned[0] if self._planned else self._always
@@ -72,6 +79,8 @@ class StoreProxy:
             if self._planned:
                 self._planned.pop(0)
             self.faults_done.append(fault)
+            if method == "PUT":
+                self._refused_uploads[path.partition("?")[0]] += 1
             return fault
 
 
@@ -94,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _serve(self) -> None:
-        fault = self.proxy.take(self.command)
+        fault = self.proxy.take(self.command, self.path)
         length = int(self.headers.get("Content-Length", 0))
         if fault is Fault.SLOW:
             self.rfile.read(length // 2)

@@ -27,13 +27,9 @@ def fresh(postgres: Postgres, own_redis: Redis, tmp_path: Path) -> Iterator[Inst
     postgres.drop_database(name)
     postgres.create_database(name)
     try:
-        yield installed
-        invariants.check(installed)
+        with invariants.checked(installed):
+            yield installed
     finally:
-        for process in installed.running:
-            process.kill()
-            process.wait()
-        installed.engine.dispose()
         postgres.drop_database(name)
 
 

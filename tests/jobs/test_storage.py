@@ -15,6 +15,7 @@ from jobs.settings import Settings
 from jobs.storage import PART_BYTES, READ_BYTES, Storage, attempt_key
 from netaug_core.datasets import file_digest
 from tests.servers import MotoServer, S3Server
+from tests.skipping import served
 
 CONTENT = os.urandom(READ_BYTES + 100)  # more than one block
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -31,18 +32,6 @@ def local_settings(directory: Path, **values: object) -> Settings:
 def s3(request: pytest.FixtureRequest) -> S3Server:
     server: S3Server = request.getfixturevalue(request.param)
     return server
-
-
-def served(kind: type[S3Server]) -> Iterator[S3Server]:
-    try:
-        server = kind()
-    except FileNotFoundError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    server.start()
-    yield server
-    server.remove()
 
 
 class Directory:
@@ -62,12 +51,14 @@ class Directory:
 
 @pytest.fixture(scope="module")
 def rclone() -> Iterator[S3Server]:
-    yield from served(S3Server)
+    with served(S3Server) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[S3Server]:
-    yield from served(MotoServer)
+    with served(MotoServer) as server:
+        yield server
 
 
 @pytest.fixture(params=["directory", "rclone", "moto"])
