@@ -87,7 +87,7 @@ def free_slots(connection: sa.Connection) -> int:
     return sum(
         int(worker.facts.get("free", not worker.facts["busy"]))
         for worker in live(connection, WORKER)
-        if worker.wish is None and not worker.facts["draining"]
+        if _takes_jobs(worker)
     )
 
 
@@ -96,8 +96,13 @@ def holders(connection: sa.Connection, job_id: str) -> list[str]:
     return [
         worker.name
         for worker in live(connection, WORKER)
-        if worker.wish is None and worker.facts.get("holds_for") == job_id
+        if _takes_jobs(worker) and worker.facts.get("holds_for") == job_id
     ]
+
+
+def _takes_jobs(worker: Process) -> bool:
+    facts = worker.facts
+    return worker.wish is None and not facts["draining"] and not facts.get("stuck")
 
 
 def may_claim(connection: sa.Connection, name: str) -> bool:

@@ -43,20 +43,28 @@ class Claims:
 
     def take(self) -> Taken | None:
         """The next job for this worker; None if none fits now, or an operator paused it."""
-        with self._one_at_a_time:
-            offer = self._slots.offer()
-            if offer is None:
-                return None
-            claimed_at = boottime()
-            try:
-                claim = self._claim(offer)
-            except db.UNAVAILABLE as error:
-                # The dispatcher rings again as long as the job is queued.
-                log.warning("claim_failed", reason=type(error).__name__)
-                return None
-            if claim is None:
-                return None
-            return Taken(claim, self._slots.take(claim.job.gpus), claimed_at)
+        try:
+            with self._one_at_a_time:
+                held = self._presence.holds_for
+                taken = self._take()
+                holds_anew = self._presence.holds_for not in (None, held)
+            if holds_anew:
+                self._presence.tell()  # it rings: no claim waits for the broker
+        except db.UNAVAILABLE as error:
+            # The dispatcher rings again as long as the job is queued.
+            log.warning("claim_failed", reason=type(error).__name__)
+            return None
+        return taken
+
+    def _take(self) -> Taken | None:
+        offer = self._slots.offer()
+        if offer is None:
+            return None
+        claimed_at = boottime()
+        claim = self._claim(offer)
+        if claim is None:
+            return None
+        return Taken(claim, self._slots.take(claim.job.gpus), claimed_at)
 
     def _claim(self, offer: int) -> Claim | None:
         try:
@@ -68,7 +76,6 @@ class Claims:
             if self._presence.holds_for != large.job_id:
                 log.info("slots_held", job_id=large.job_id, worker=self._presence.name)
                 self._presence.holds_for = large.job_id
-                self._presence.tell()
             return None
         self._presence.holds_for = None
         return claim

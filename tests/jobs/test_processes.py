@@ -45,6 +45,7 @@ def test_slots_count_that_would_take_a_job(connection: sa.Connection) -> None:
     appear(connection, "paused", free=3)
     processes.wish(connection, "paused", WorkerWish.PAUSE)
     appear(connection, "leaving", free=3, draining=True)
+    appear(connection, "stuck", free=3, stuck=[{"pid": 7, "job_id": "job_0"}])
     processes.report(
         connection, processes.WORKER, "older", {"gpus": 0, "busy": False, "draining": False}
     )
@@ -58,6 +59,21 @@ def test_a_job_is_held_by_workers_that_take_jobs(connection: sa.Connection) -> N
     assert processes.holders(connection, "job_1") == ["w1", "w2"]
 
     processes.wish(connection, "w1", WorkerWish.PAUSE)
+
+    assert processes.holders(connection, "job_1") == ["w2"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"draining": True}, {"stuck": [{"pid": 7, "job_id": "job_0"}]}],
+    ids=["leaves", "stuck"],
+)
+def test_a_worker_that_leaves_or_is_stuck_holds_for_no_job(
+    connection: sa.Connection, state: dict[str, Any]
+) -> None:
+    # fails if its hold still counts: the others passed the job by, and nobody kept slots for it
+    appear(connection, "w1", holds_for="job_1", **state)
+    appear(connection, "w2", holds_for="job_1")
 
     assert processes.holders(connection, "job_1") == ["w2"]
 

@@ -1,5 +1,6 @@
 """Two workers of two GPUs each claim from one queue, without running anything."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -18,10 +19,10 @@ Start = Callable[[], "Worker"]
 class Worker:
     """What of a worker claims."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, ring: Callable[[], None] = lambda: None) -> None:
         platform = Platform(bench.engine, bench.storage, bench.settings, bench.draining)
         self.slots = Slots(["0", "1"], per_gpu=1, without_gpus=1)
-        self.presence = Presence(platform, self.slots, ["A", "A"], lambda: None)
+        self.presence = Presence(platform, self.slots, ["A", "A"], ring)
         self.claims = Claims(platform, self.presence, self.slots)
         self.presence.tell()
 
@@ -81,6 +82,26 @@ def test_a_claim_that_is_put_back_leaves_no_trace(bench: Bench, start: Start) ->
     assert worker.take() is None
 
     assert bench.job(large) == before
+
+
+def test_a_broker_that_is_slow_to_take_a_bell_delays_no_other_claim(bench: Bench) -> None:
+    # fails if the bell is rung before the claim is over
+    waited: list[bool] = []
+
+    def ring() -> None:
+        other = threading.Thread(target=worker.claims.take, daemon=True)
+        other.start()
+        other.join(10)
+        waited.append(other.is_alive())
+
+    worker = Worker(bench, ring)
+    submit(bench, 1)
+    worker.take()
+    submit(bench, 2)
+
+    assert worker.take() is None
+
+    assert waited == [False]
 
 
 def test_a_paused_worker_takes_nothing(bench: Bench, start: Start) -> None:
