@@ -26,7 +26,8 @@ Result = TypeVar("Result")
 class Uploads:
     """Uploads of one attempt. Every digest is taken again from the bytes that were stored.
 
-    A store that is away is tried again for `patience_s` seconds.
+    A store that is away is tried again for `patience_s` seconds. Meanwhile one checkpoint waits at
+    most, the newest: each holds all of the run, its best network included.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Uploads:
         self._attempt = attempt
         self._work = work
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="upload")
-        self._checkpoints: list[Future[StoredCheckpoint]] = []
+        self._checkpoints: dict[Future[StoredCheckpoint], Path] = {}
 
     def run(self, work: Callable[[], Result]) -> "Future[Result]":
         """Begin other work with storage."""
@@ -64,7 +65,15 @@ class Uploads:
             return  # there is a newer one already, and its event is on the way
         except FileExistsError:
             return  # the same step, written again by a trainer that leaves: it is on its way
-        self._checkpoints.append(self._executor.submit(self._store_checkpoint, event, held))
+        self._drop_waiting()
+        self._checkpoints[self._executor.submit(self._store_checkpoint, event, held)] = held
+
+    def _drop_waiting(self) -> None:
+        for upload, held in list(self._checkpoints.items()):
+            if upload.cancel():  # it has not begun
+                held.unlink()
+                del self._checkpoints[upload]
+                log.info("checkpoint_superseded", job_id=self._job_id, name=held.name)
 
     def _store_checkpoint(self, event: CheckpointWritten, held: Path) -> StoredCheckpoint:
         key = attempt_key(self._job_id, self._attempt, "checkpoints", event.name)
@@ -77,9 +86,9 @@ class Uploads:
     def stored_checkpoints(self) -> list[StoredCheckpoint]:
         """Checkpoints that have been stored since the last call; failed ones are logged."""
         ended = [future for future in self._checkpoints if future.done()]
-        self._checkpoints = [future for future in self._checkpoints if not future.done()]
         stored = []
         for future in ended:
+            del self._checkpoints[future]
             error = future.exception()
             if error is None:
                 stored.append(future.result())

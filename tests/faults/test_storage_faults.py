@@ -19,11 +19,14 @@ from jobs.errors import StorageUnavailable
 from jobs.settings import Settings
 from jobs.states import AttemptOutcome, JobStatus
 from jobs.storage import Storage
+from netaug_core.events import CheckpointWritten
 from tests.faults import invariants
 from tests.faults.installation import Installation, chain_spec
 from tests.faults.store_proxy import Fault, StoreProxy
 from tests.servers import MotoServer, Redis, S3Server
 from tests.skipping import served
+from worker.trainer_process import WorkDir
+from worker.uploads import Uploads
 
 KEY = "jobs/job_a/1/artifacts/model.onnx"
 CONTENT = os.urandom(3 << 20)
@@ -105,6 +108,31 @@ def test_other_bytes_than_sent_are_found_after_the_upload(
     proxy.next(Fault.FLIP_REQUEST)
     with pytest.raises(StorageUnavailable, match=r"model\.onnx"):
         storage.put_checked(KEY, file, size_bytes=SIZE, sha256=SHA256)
+
+
+def test_the_checkpoint_on_its_way_is_kept_and_the_newest_that_waits(
+    server: S3Server, proxy: StoreProxy, tmp_path: Path
+) -> None:
+    work = WorkDir(tmp_path / "attempt")
+    for folder in (work.path, work.output, work.uploads):
+        folder.mkdir()
+    uploads = Uploads(through(proxy, server, tmp_path.name), "job_a", 1, work, patience_s=60.0)
+    proxy.always(Fault.SLOW)
+
+    for step in (5, 6, 7):
+        (work.output / f"checkpoint-{step}.pt").write_bytes(CONTENT)
+        uploads.checkpoint(
+            CheckpointWritten(
+                name=f"checkpoint-{step}.pt", step=step, epoch=0, size_bytes=SIZE, sha256=SHA256
+            )
+        )
+        assert proxy.is_held.wait(60)
+    proxy.always(None)
+    uploads.run(lambda: None).result()
+
+    assert [stored.step for stored in uploads.stored_checkpoints()] == [5, 7]
+    assert list(work.uploads.iterdir()) == []
+    uploads.close()
 
 
 @pytest.mark.parametrize("threshold", [SIZE, 1], ids=["one request", "several parts"])

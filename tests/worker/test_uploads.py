@@ -4,6 +4,8 @@ import hashlib
 import threading
 from pathlib import Path
 
+import pytest
+
 from jobs.settings import Settings
 from jobs.storage import Storage
 from netaug_core.events import CheckpointWritten
@@ -13,28 +15,55 @@ from worker.uploads import Uploads
 CONTENT = b"weights"
 
 
-def test_a_step_that_is_written_again_while_it_is_on_its_way_is_stored_once(
-    settings: Settings, tmp_path: Path
-) -> None:
-    # fails if the second one is an error: the attempt was lost, though it only had to leave
+@pytest.fixture
+def work(tmp_path: Path) -> WorkDir:
     work = WorkDir(tmp_path / "attempt")
     for folder in (work.path, work.output, work.uploads):
         folder.mkdir()
-    (work.output / "checkpoint-5.pt").write_bytes(CONTENT)
-    written = CheckpointWritten(
-        name="checkpoint-5.pt",
-        step=5,
-        epoch=0,
-        size_bytes=len(CONTENT),
-        sha256=hashlib.sha256(CONTENT).hexdigest(),
-    )
+    return work
+
+
+def written(work: WorkDir, step: int) -> CheckpointWritten:
+    name = f"checkpoint-{step}.pt"
+    (work.output / name).write_bytes(CONTENT)
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    return CheckpointWritten(name=name, step=step, epoch=0, size_bytes=len(CONTENT), sha256=digest)
+
+
+def test_of_the_checkpoints_that_wait_only_the_newest_is_kept(
+    settings: Settings, work: WorkDir
+) -> None:
+    # fails if each is kept: the links grew beyond the attempt's limit on its files
+    storage = Storage.open(settings)
+    uploads = Uploads(storage, "job_1", 1, work, patience_s=1.0)
+    store_answers = threading.Event()
+    uploads.run(store_answers.wait)
+
+    try:
+        for step in (5, 6, 7):
+            uploads.checkpoint(written(work, step))
+        held = [path.name for path in work.uploads.iterdir()]
+    finally:
+        store_answers.set()
+    uploads.run(lambda: None).result()
+
+    assert held == ["checkpoint-7.pt"]
+    assert [stored.step for stored in uploads.stored_checkpoints()] == [7]
+    assert [key.rpartition("/")[2] for key in storage.keys("jobs")] == held
+    uploads.close()
+
+
+def test_a_step_that_is_written_again_while_it_is_on_its_way_is_stored_once(
+    settings: Settings, work: WorkDir
+) -> None:
+    # fails if the second one is an error: the attempt was lost, though it only had to leave
     uploads = Uploads(Storage.open(settings), "job_1", 1, work, patience_s=1.0)
     store_answers = threading.Event()
     uploads.run(store_answers.wait)
 
     try:
-        uploads.checkpoint(written)
-        uploads.checkpoint(written)
+        uploads.checkpoint(written(work, 5))
+        uploads.checkpoint(written(work, 5))
     finally:
         store_answers.set()
     uploads.run(lambda: None).result()
