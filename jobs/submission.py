@@ -1,10 +1,13 @@
 """Submitting a job: the row, its first event and its doorbell, in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from jobs import (
+    admission,
     dependencies,
     idempotency,
     outbox,
@@ -54,18 +57,20 @@ class Submitted:
 def submit(
     connection: sa.Connection,
     spec: JobSpec,
-    admission: Admission,
+    data_roots: Sequence[Path],
     *,
     tenant: str,
     idempotency_key: IdempotencyKey | None = None,
 ) -> Submitted:
-    """Store a job with its first event and its doorbell.
+    """Admit a spec, and store its job with its first event and its doorbell.
+
+    The key comes first: a submit that is sent again is answered although the spec, which was
+    accepted once, would be refused by now.
 
     Raises:
         IdempotencyMismatch: the key was used with another body.
         JobNotFound: the key's job has been deleted.
-        SpecRefused: a job that the spec starts from was deleted since it was admitted, or one
-            that it waits for is gone or has not succeeded.
+        SpecRefused: this installation cannot run it.
         QueueFull, QuotaSpent: the tenant may not queue this job.
     """
     job_id = new_id("job")
@@ -73,13 +78,14 @@ def submit(
         earlier = idempotency.reserve(connection, tenant, idempotency_key, job_id)
         if earlier is not None:
             return Submitted(queries.get_job(connection, tenant, earlier), replayed=True)
+    admitted = admission.admit(connection, spec, data_roots, tenant=tenant)
     tenants.check_room(connection, tenant, spec.resources.gpus)
-    job = _insert(connection, job_id, spec, admission, tenant)
+    job = _insert(connection, job_id, spec, admitted, tenant)
     return Submitted(job, replayed=False)
 
 
 def _insert(
-    connection: sa.Connection, job_id: str, spec: JobSpec, admission: Admission, tenant: str
+    connection: sa.Connection, job_id: str, spec: JobSpec, admitted: Admission, tenant: str
 ) -> Job:
     tags = sorted(set(spec.tags))
     document = spec.model_dump(mode="json")
@@ -101,9 +107,9 @@ def _insert(
             "name": spec.name,
             "tags": tags,
             "spec": document,
-            "cost": admission.cost_facts(),
+            "cost": admitted.cost_facts(),
             "dataset": spec.data.dataset,
-            "dataset_digest": admission.dataset.digest,
+            "dataset_digest": admitted.dataset.digest,
             "max_attempts": spec.resources.max_attempts,
             "priority": spec.resources.priority,
             "gpus": spec.resources.gpus,

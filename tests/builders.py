@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs import admission, endings, lifecycle, queries, submission, wishes
+from jobs import endings, lifecycle, queries, submission, wishes
 from jobs.lifecycle import Claim, Ending
 from jobs.records import Job
 from jobs.states import AttemptOutcome, JobStatus
@@ -40,8 +40,7 @@ def submit(
     data_roots: tuple[Path, ...] = (),
 ) -> Job:
     spec = spec or make_spec()
-    admitted = admission.admit(connection, spec, data_roots, tenant=tenant)
-    return submission.submit(connection, spec, admitted, tenant=tenant).job
+    return submission.submit(connection, spec, data_roots, tenant=tenant).job
 
 
 def claim(connection: sa.Connection, lease_seconds: float = LEASE_S) -> Claim:

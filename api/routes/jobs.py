@@ -117,9 +117,8 @@ def create_job(
     if idempotency_key is not None:
         key = IdempotencyKey(idempotency_key, hashlib.sha256(body).hexdigest())
     with db.writing(context.engine) as connection:
-        admitted = admission.admit(connection, spec, roots, tenant=who.tenant)
         submitted = submission.submit(
-            connection, spec, admitted, tenant=who.tenant, idempotency_key=key
+            connection, spec, roots, tenant=who.tenant, idempotency_key=key
         )
     headers = {"Idempotent-Replayed": "true"} if submitted.replayed else {}
     return _accepted(submitted.job, headers)

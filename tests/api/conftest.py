@@ -22,7 +22,6 @@ from starlette.testclient import TestClient
 
 from api.main import create_app
 from jobs import db, endings, keys, lifecycle, processes, schema, submission
-from jobs.admission import admit
 from jobs.endings import StoredArtifact
 from jobs.keys import Scope
 from jobs.recording import Entry, Report
@@ -71,8 +70,7 @@ class Platform:
     def submit(self, tenant: str = "ours", **changes: Any) -> str:
         spec = JobSpec.model_validate({**SPEC, **changes})
         with db.writing(self.engine) as connection:
-            admitted = admit(connection, spec, (), tenant=tenant)
-            return submission.submit(connection, spec, admitted, tenant=tenant).job.id
+            return submission.submit(connection, spec, (), tenant=tenant).job.id
 
     def appear(self, name: str, **facts: Any) -> None:
         """A worker reports itself."""

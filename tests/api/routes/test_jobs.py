@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from jobs import db, endings
+from jobs import db, endings, tenants
 from jobs.lifecycle import Ending
 from jobs.recording import Report, StartFacts, StoredCheckpoint
 from jobs.states import AttemptOutcome
@@ -104,6 +104,36 @@ def test_an_idempotency_key_with_another_body_is_422(client: TestClient) -> None
 
     assert other.status_code == 422
     assert other.json()["type"] == "/problems/idempotency-key-reused"
+
+
+@pytest.mark.parametrize("change", ["its need was cancelled", "its queue is full"])
+def test_what_a_repeated_submit_needed_may_be_gone(
+    client: TestClient, platform: Platform, change: str
+) -> None:
+    needed = platform.submit()
+    spec, headers = {**SPEC, "resources": {"after": [needed]}}, {"Idempotency-Key": "monday"}
+    first = client.post("/v1/jobs", json=spec, headers=headers)
+    if change == "its need was cancelled":
+        client.post(f"/v1/jobs/{needed}/cancel")
+    else:
+        with db.writing(platform.engine) as connection:
+            tenants.set_quota(connection, "ours", {"max_queued": 0})
+
+    second = client.post("/v1/jobs", json=spec, headers=headers)
+
+    assert second.status_code == 202, second.text
+    assert second.json()["id"] == first.json()["id"]
+    assert second.headers["idempotent-replayed"] == "true"
+
+
+def test_a_refused_submit_leaves_its_key_free(client: TestClient, platform: Platform) -> None:
+    needed = platform.submit()
+    spec, headers = {**SPEC, "resources": {"after": [needed]}}, {"Idempotency-Key": "monday"}
+    client.post(f"/v1/jobs/{needed}/cancel")
+    assert client.post("/v1/jobs", json=spec, headers=headers).status_code == 422
+    client.post(f"/v1/jobs/{needed}/retry")
+
+    assert client.post("/v1/jobs", json=spec, headers=headers).status_code == 202
 
 
 def test_twenty_submits_at_once_with_one_key_make_one_job(
