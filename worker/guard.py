@@ -6,7 +6,8 @@ with it dies the whole attempt. Its standard input is a pipe from the supervisor
 `until <seconds on CLOCK_BOOTTIME>` after each renewed lease, `terminate`, `kill`. The end of that
 pipe means that the supervisor is dead. A frozen supervisor sends nothing: then the deadline passes,
 here, where nobody froze the clock. The guard itself stays outside, watches the limits and tells
-what it saw as JSON lines on REPORT_FD: `isolation`, `excess`, `stuck`.
+what it saw as JSON lines on REPORT_FD: `isolation`, `excess`, `stuck`. The keeper tells there who
+it is before it starts the trainer: whoever outlives a killed guard waits for the keeper's end.
 Exits with the trainer's code, or 128 plus the signal that ended it.
 """
 
@@ -26,7 +27,8 @@ sys.path.append(str(Path(__file__).parent.parent))  # last: nothing there hides 
 
 from worker import limits as use
 from worker import namespace
-from worker.limits import Limits, descendants
+from worker.limits import Limits
+from worker.process_table import descendants, identity
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -72,9 +74,8 @@ def main(arguments: list[str]) -> int:
     isolated = namespace.enter()
     keeper = os.fork()
     if keeper == 0:
-        for descriptor in (guard_holds, keeper_lives, order.report):
-            if descriptor is not None:
-                os.close(descriptor)
+        for descriptor in (guard_holds, keeper_lives):
+            os.close(descriptor)
         Keeper(order, guard_lives, handed_on).run(isolated, keeper_holds)
         os._exit(0)
     for descriptor in (0, guard_lives, keeper_holds, *handed_on):
@@ -167,6 +168,7 @@ class Keeper:
 
     def run(self, isolated: bool, guard: int) -> None:
         """Tell the guard the trainer's exit code through this pipe, once it has ended."""
+        tell(self._order.report, keeper=identity())
         if isolated:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             namespace.furnish(self._order.limits.processes)
@@ -175,12 +177,14 @@ class Keeper:
         woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+        if select.select([self._guard_lives], [], [], 0)[0]:
+            return  # it may have died before it was told who this is
         self._trainer = self._start()
         code = self._keep(woken)
         with contextlib.suppress(BrokenPipeError):  # the guard was killed
             os.write(guard, str(code).encode())
-        if not isolated:
-            bury(os.getpid())
+        if not isolated and (stuck := bury(os.getpid())):
+            tell(self._order.report, stuck=stuck)
 
     def _start(self) -> "subprocess.Popen[bytes]":
         trainer = subprocess.Popen(  # noqa: S603  # the supervisor's own command line

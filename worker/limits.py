@@ -5,7 +5,7 @@ import ctypes
 import json
 import os
 import resource
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -89,15 +89,6 @@ def excess(pids: list[int], limits: Limits) -> Excess | None:
         if used > limits.disk_bytes:
             return Excess(DISK, used, limits.disk_bytes)
     return None
-
-
-def descendants(ancestor: int) -> Iterator[int]:
-    """Ids of all processes below `ancestor`, as /proc has them now."""
-    for task in Path(f"/proc/{ancestor}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for child in task.read_text().split():
-                yield int(child)
-                yield from descendants(int(child))
 
 
 def resident_bytes(pids: Iterable[int]) -> int:

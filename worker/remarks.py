@@ -4,6 +4,7 @@ import json
 import os
 
 from worker.limits import Excess
+from worker.process_table import Identity
 
 READ_BYTES = 16 * 1024
 
@@ -13,6 +14,7 @@ class Remarks:
 
     Attributes:
         isolation: how the attempt is held together; None until the guard has said so.
+        keeper: the process whose end is the end of the attempt, also of one without a guard.
         excess: the limit for which the guard ended the attempt.
         stuck: processes that did not die when they were killed.
     """
@@ -22,6 +24,7 @@ class Remarks:
         self._pipe = pipe
         self._unread = b""
         self.isolation: str | None = None
+        self.keeper: Identity | None = None
         self.excess: Excess | None = None
         self.stuck: tuple[int, ...] = ()
 
@@ -40,6 +43,8 @@ class Remarks:
         match remark:
             case {"isolation": str(isolation)}:
                 self.isolation = isolation
+            case {"keeper": [int(pid), str(started)]}:
+                self.keeper = Identity(pid, started)
             case {"excess": dict(excess)}:
                 self.excess = Excess(**excess)
             case {"stuck": list(stuck)}:

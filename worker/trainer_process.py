@@ -12,6 +12,7 @@ from typing import IO
 from jobs.settings import Settings
 from netaug_core.cores import usable_cores
 from worker.devices import VISIBLE
+from worker.guard import KILL_SECONDS
 from worker.limits import Limits
 from worker.remarks import Remarks
 
@@ -38,9 +39,14 @@ MALLOC = {
 # Threads that wait for each other sleep instead of spinning: two trainers that share cores would
 # otherwise slow each other down tenfold.
 THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+# The driver's tool counts the GPUs by their place on the bus; CUDA, on its own, the fastest first.
+GPU_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 DATA_ROOM = 2  # memory that a process may ask for, and never touch, beside what it may use
 # Names the attempt's directory in the environment of all its processes: the sweep looks for it.
 MARKER = "NETAUG_ATTEMPT"
+# What a killed guard's keeper gets to bury the attempt: longer than it tries itself.
+BURIAL_SECONDS = KILL_SECONDS + 5.0
+LOOK_SECONDS = 0.01
 # The program that trains; everything else on its command line is made from the attempt.
 TRAINER = (sys.executable, "-m", "netaug_core", "train")
 
@@ -108,7 +114,12 @@ class TrainerProcess:
         alive_until: float,
     ) -> None:
         events_read, events_write = os.pipe()
-        remarks_read, remarks_write = os.pipe()
+        try:
+            remarks_read, remarks_write = os.pipe()
+        except OSError:
+            os.close(events_read)
+            os.close(events_write)
+            raise
         limits = limits_of(work, settings, on_cpu=settings.device == "cpu" or devices.num_gpus == 0)
         guard = [sys.executable, "-I", "-S", str(GUARD), str(alive_until), limits.text()]
         command = [
@@ -134,6 +145,7 @@ class TrainerProcess:
         finally:
             os.close(events_write)
             os.close(remarks_write)
+        self._buried_by: float | None = None
         self._work = work
         self.remarks = Remarks(remarks_read)
         self.events: IO[bytes] = os.fdopen(events_read, "rb", buffering=0)
@@ -150,8 +162,20 @@ class TrainerProcess:
         return self._guard.pid
 
     def exit_code(self) -> int | None:
-        """None while anything of the attempt may still run."""
-        return self._guard.poll()
+        """None while anything of the attempt may still run, but for what does not die."""
+        code = self._guard.poll()
+        return None if code is not None and self._is_dying() else code
+
+    def _is_dying(self) -> bool:
+        """Whether the guard, which was killed, has left the attempt to its keeper."""
+        if self._buried_by is None:
+            self._buried_by = time.monotonic() + BURIAL_SECONDS
+        remarks = self.remarks.read()
+        if remarks.stuck or remarks.keeper is None or not remarks.keeper.is_alive:
+            return False
+        if time.monotonic() >= self._buried_by:
+            remarks.stuck = (remarks.keeper.pid,)
+        return not remarks.stuck
 
     def keep_alive(self, until: float) -> None:
         """Let the attempt live until this time on CLOCK_BOOTTIME."""
@@ -184,6 +208,8 @@ class TrainerProcess:
         with contextlib.suppress(BrokenPipeError):
             self._guard.stdin.close()  # the guard kills the attempt when its pipe ends
         self._guard.wait()
+        while self.exit_code() is None:
+            time.sleep(LOOK_SECONDS)
         if not self.remarks.read().stuck:  # else a reader still waits for what has not ended
             self.events.close()
             self.output.close()
@@ -226,4 +252,4 @@ def _arguments(work: WorkDir, settings: Settings, resume: Path | None, events_fd
 def _environment(work: WorkDir) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     places = dict.fromkeys(("HOME", "TMPDIR", MARKER), str(work.path))
-    return {**inherited, **MALLOC, **THREADS, **places}
+    return {**inherited, **MALLOC, **THREADS, **GPU_ORDER, **places}
