@@ -27,15 +27,19 @@ class Intake:
         self._text: queue.Queue[str] = queue.Queue(QUEUE_LENGTH)
         self._bytes_left = log_bytes_left
         self.happened = threading.Event()  # something may be there to take
-        self._threads = [
-            self._start(self._read_events, events),
-            self._start(self._read_output, output),
-        ]
+        self._open = [events, output]
+        self._start(self._read_events, events)
+        self._start(self._read_output, output)
 
-    def _start(self, read: Callable[[IO[bytes]], None], pipe: IO[bytes]) -> threading.Thread:
-        thread = threading.Thread(target=read, args=(pipe,), name=read.__name__, daemon=True)
-        thread.start()
-        return thread
+    def _start(self, read: Callable[[IO[bytes]], None], pipe: IO[bytes]) -> None:
+        def read_to_the_end() -> None:
+            try:
+                read(pipe)
+            finally:
+                self._open.remove(pipe)
+                self.happened.set()
+
+        threading.Thread(target=read_to_the_end, name=read.__name__, daemon=True).start()
 
     def take_events(self) -> list[AnyRunEvent]:
         """The run events that arrived since the last call."""
@@ -45,10 +49,10 @@ class Intake:
         """What was printed since the last call."""
         return "".join(_drain(self._text))
 
-    def finish(self, seconds: float) -> None:
-        """Wait until both pipes have been read to their end."""
-        for thread in self._threads:
-            thread.join(seconds)
+    @property
+    def is_reading(self) -> bool:
+        """False once both pipes have been read to their end."""
+        return bool(self._open)
 
     def _read_events(self, pipe: IO[bytes]) -> None:
         unread = b""
@@ -59,7 +63,6 @@ class Intake:
             if len(unread) > MAX_LINE_BYTES:
                 log.warning("run_event_too_long", size_bytes=len(unread))
                 unread = b""
-        self.happened.set()
 
     def _accept(self, line: bytes) -> None:
         try:
@@ -80,7 +83,6 @@ class Intake:
             self._bytes_left -= len(kept)
             if self._bytes_left == 0:
                 self._text.put(CAPPED)
-        self.happened.set()
 
 
 def _drain(items: "queue.Queue[Item]") -> list[Item]:

@@ -1,8 +1,15 @@
 """How long this attempt may live without another word from the database."""
 
+import time
+
 from worker.trainer_process import boottime
 
 MARGIN = 6  # a sixth of the lease is kept for killing: nobody else may claim before that
+RETRY_S = 0.5  # between two tries to tell a database that is away
+
+
+class LeaseOver(Exception):
+    """The database has not answered for so long that another worker may soon take the job."""
 
 
 class Lease:
@@ -23,3 +30,13 @@ class Lease:
 
     def renewed(self, *, sent: float) -> None:
         self._sent = sent
+
+    def pause(self) -> None:
+        """Wait a little, before a database that is away is asked again.
+
+        Raises:
+            LeaseOver: there is no time for that.
+        """
+        if self.is_over:
+            raise LeaseOver
+        time.sleep(RETRY_S)

@@ -92,7 +92,7 @@ def fetch_sources(storage: Storage, claim: Claim, work: WorkDir) -> None:
     """
     if not claim.sources:
         return
-    work.inputs.mkdir()
+    work.inputs.mkdir(exist_ok=True)  # it may be the second try
     for model in claim.sources:
         field, job_id = model.source.field, model.source.job_id
         if model.artifact is None:

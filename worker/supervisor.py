@@ -1,5 +1,6 @@
 """One attempt from claim to end: start the trainer, tell the database, obey wishes, store files."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -17,14 +18,14 @@ from jobs.queries import log_bytes
 from jobs.settings import Settings
 from jobs.states import AttemptOutcome
 from jobs.storage import Storage
-from netaug_core import events, failures
+from netaug_core import events
 from netaug_core.errors import BadSpec, FailureClass
 from netaug_core.spec import JobSpec
-from worker import outcome, staging
+from worker import last_word, outcome, staging
 from worker.draining import Draining
 from worker.intake import Intake
 from worker.ladder import Ladder, Reason
-from worker.lease import Lease
+from worker.lease import Lease, LeaseOver
 from worker.memory import oom_kills
 from worker.news import News
 from worker.stuck import Stuck
@@ -34,12 +35,11 @@ from worker.uploads import Uploads
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.1
-RETRY_S = 0.5  # between two tries to tell a database that is away
 Result = TypeVar("Result")
 
 
-class LeaseOver(Exception):
-    """The database has not answered for so long that another worker may soon take the job."""
+class Leaves(Exception):
+    """The worker leaves, and this attempt has nothing more that is worth waiting for."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ def run(claim: Claim, platform: Platform, *, claimed_at: float) -> None:
     job_log = log.bind(job_id=claim.job.id, attempt=claim.job.attempt)
     job_log.info("attempt_started")
     try:
-        with staging.work_directory(platform.settings.work_dir, claim) as work:
-            Attempt(claim, platform, work, claimed_at).run()
+        _run(claim, platform, Lease(platform.settings.lease_seconds, sent=claimed_at))
     except Fenced:
         job_log.warning("attempt_fenced")
     except LeaseOver:
@@ -70,16 +69,28 @@ def run(claim: Claim, platform: Platform, *, claimed_at: float) -> None:
         job_log.info("attempt_ended")
 
 
+def _run(claim: Claim, platform: Platform, lease: Lease) -> None:
+    try:
+        with staging.work_directory(platform.settings.work_dir, claim) as work:
+            Attempt(claim, platform, work, lease).run()
+    except OSError as error:
+        job_id, number = claim.job.id, claim.job.attempt
+        ending = last_word.lost(error, f"the worker cannot use its NETAUG_WORK_DIR: {error}")
+        last_word.tell(
+            platform.engine, lease, job_id, lambda c: endings.fail(c, job_id, number, ending)
+        )
+
+
 class Attempt:
     """The supervisor's state for one attempt."""
 
-    def __init__(self, claim: Claim, platform: Platform, work: WorkDir, claimed_at: float) -> None:
+    def __init__(self, claim: Claim, platform: Platform, work: WorkDir, lease: Lease) -> None:
         self._claim = claim
         self._job_id, self._number = claim.job.id, claim.job.attempt
         self._platform = platform
         self._work = work
         self._spec = JobSpec.model_validate(claim.job.spec)
-        self._lease = Lease(platform.settings.lease_seconds, sent=claimed_at)
+        self._lease = lease
         self._news = News()
         self._uploads = Uploads(
             platform.storage,
@@ -92,6 +103,7 @@ class Attempt:
         self._ladder: Ladder | None = None
         self._began = time.monotonic()
         self._next_report = 0.0
+        self._leave_by: float | None = None
         self._stop_asked = False
         self._written: list[events.ArtifactWritten] = []
         self._last_words: list[events.Finished | events.Failed | events.Left] = []
@@ -122,21 +134,20 @@ class Attempt:
             self._conclude(ended)
         except BadSpec as error:
             self._end(Ending(AttemptOutcome.FAILED, error.failure, str(error)))
+        except Leaves:
+            self._release()
         except (StorageUnavailable, ObjectMissing, OSError) as error:
-            # Storage away, or this machine's disk full: another attempt may do better.
-            log.warning("attempt_lost", job_id=self._job_id, reason=str(error))
-            message = (failures.no_space(error) or str(error))[:2000]
-            self._end(Ending(AttemptOutcome.LOST, FailureClass.INFRA_LOST, message))
+            self._end(last_word.lost(error, str(error)))
         finally:
-            self._uploads.close()
+            self._uploads.close(wait=not self._platform.draining.is_set())
 
     def _fetch_files(self) -> Path | None:
         """Bring what the trainer reads; the checkpoint to resume from, if there is one."""
         storage, claim, work = self._platform.storage, self._claim, self._work
-        self._wait_for(self._uploads.run(lambda: staging.fetch_sources(storage, claim, work)))
-        return self._wait_for(
-            self._uploads.run(lambda: staging.fetch_checkpoint(storage, claim, work))
-        )
+        sources = self._uploads.run(lambda: staging.fetch_sources(storage, claim, work))
+        self._wait_for(sources, grace_s=0.0)
+        checkpoint = self._uploads.run(lambda: staging.fetch_checkpoint(storage, claim, work))
+        return self._wait_for(checkpoint, grace_s=0.0)
 
     def _train(self, resume: Path | None) -> outcome.Exit:
         settings = self._platform.settings
@@ -155,11 +166,10 @@ class Attempt:
             log_bytes_left = self._log_bytes_left()
             intake = Intake(process.events, process.output, log_bytes_left=log_bytes_left)
             while (code := process.exit_code()) is None:
-                intake.happened.wait(TICK_S)
-                intake.happened.clear()
-                self._take(intake)
-                self._tick()
-            intake.finish(settings.grace_seconds)
+                self._look(intake)
+            read_until = time.monotonic() + settings.grace_seconds
+            while intake.is_reading and time.monotonic() < read_until:
+                self._look(intake)
             self._take(intake)
         finally:
             process.close()
@@ -180,9 +190,15 @@ class Attempt:
                     used = log_bytes(connection, self._job_id)
             except db.UNAVAILABLE as error:
                 log.warning("log_size_not_read", job_id=self._job_id, reason=type(error).__name__)
-                self._pause()
+                self._lease.pause()
             else:
                 return max(0, self._platform.settings.log_cap_bytes - used)
+
+    def _look(self, intake: Intake) -> None:
+        intake.happened.wait(TICK_S)
+        intake.happened.clear()
+        self._take(intake)
+        self._tick()
 
     def _take(self, intake: Intake) -> None:
         self._news.text(intake.take_text())
@@ -242,9 +258,9 @@ class Attempt:
 
     def _conclude(self, ended: outcome.Exit) -> None:
         """Tell the database how the attempt ended, with all that it left."""
-        while not self._uploads.is_idle:
-            self._tick()
-            time.sleep(TICK_S)
+        grace_s = self._platform.settings.grace_seconds
+        with contextlib.suppress(Leaves):  # what is stored by now is told, and nothing else
+            self._wait(lambda: self._uploads.is_idle, grace_s=grace_s)
         self._flush()
         if isinstance(ended.last_words, events.Finished) and ended.code == 0:
             # A result that was complete when a wish to leave arrived still counts.
@@ -252,8 +268,7 @@ class Attempt:
         elif ended.left_for is Reason.CANCEL:
             self._write(lambda c: endings.cancelled(c, self._job_id, self._number))
         elif ended.left_for is Reason.DRAIN:
-            reason = self._platform.draining.reason
-            self._write(lambda c: endings.release(c, self._job_id, self._number, reason=reason))
+            self._release()
         else:
             resources = self._spec.resources
             self._end(
@@ -266,13 +281,20 @@ class Attempt:
 
     def _succeed(self, result: dict[str, Any]) -> None:
         try:
-            stored = self._wait_for(self._uploads.artifacts(self._written))
+            stored = self._wait_for(
+                self._uploads.artifacts(self._written),
+                grace_s=self._platform.settings.grace_seconds,
+            )
         except ObjectMissing as error:
             self._end(Ending(AttemptOutcome.LOST, FailureClass.INFRA_LOST, str(error)))
             return
         self._write(
             lambda c: endings.succeed(c, self._job_id, self._number, result=result, stored=stored)
         )
+
+    def _release(self) -> None:
+        reason = self._platform.draining.reason
+        self._write(lambda c: endings.release(c, self._job_id, self._number, reason=reason))
 
     def _end(self, ending: Ending) -> None:
         self._write(lambda c: endings.fail(c, self._job_id, self._number, ending))
@@ -283,27 +305,29 @@ class Attempt:
             self._news.stored(checkpoint)
         while not self._news.is_empty:
             if not self._report():
-                self._pause()
+                self._lease.pause()
 
     def _write(self, statement: Callable[[sa.Connection], object]) -> None:
-        """One last transaction, tried until the database answers or the lease is over."""
-        while True:
-            try:
-                with db.writing(self._platform.engine) as connection:
-                    statement(connection)
-            except db.UNAVAILABLE as error:
-                log.warning("ending_not_written", job_id=self._job_id, reason=str(error)[:500])
-                self._pause()
-            else:
-                return
+        last_word.tell(self._platform.engine, self._lease, self._job_id, statement)
 
-    def _pause(self) -> None:
-        if self._lease.is_over:
-            raise LeaseOver
-        time.sleep(RETRY_S)
+    def _wait_for(self, future: "Future[Result]", *, grace_s: float) -> Result:
+        self._wait(future.done, grace_s=grace_s)
+        return future.result()
 
-    def _wait_for(self, future: "Future[Result]") -> Result:
-        while not future.done():
+    def _wait(self, is_over: Callable[[], bool], *, grace_s: float) -> None:
+        """Wait until it is over.
+
+        Raises:
+            Leaves: so many seconds ago the worker was told to leave, or it is in haste.
+        """
+        draining = self._platform.draining
+        while not is_over():
             self._tick()
             time.sleep(TICK_S)
-        return future.result()
+            if not draining.is_set():
+                self._leave_by = None
+                continue
+            if self._leave_by is None:
+                self._leave_by = time.monotonic() + grace_s
+            if draining.is_hasty or time.monotonic() >= self._leave_by:
+                raise Leaves

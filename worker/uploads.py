@@ -119,9 +119,10 @@ class Uploads:
             sha256=event.sha256,
         )
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = True) -> None:
+        """Give up what has not been stored; an answer of the store may be waited for."""
         self._closing.set()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor.shutdown(wait=wait, cancel_futures=True)
 
 
 def _check(path: Path, size_bytes: int, sha256: str) -> None:

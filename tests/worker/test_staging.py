@@ -13,13 +13,14 @@ import sqlalchemy as sa
 
 from jobs import db, queries
 from jobs.errors import ObjectMissing
-from jobs.states import JobStatus
+from jobs.states import AttemptOutcome, JobStatus
 from jobs.tables import jobs
 from netaug_core.errors import FailureClass
 from netaug_core.spec import JobSpec
 from netaug_core.weights import MODEL_FILE
 from tests.worker.conftest import TINY, Bench
 from worker import staging
+from worker.draining import SHUT_DOWN
 from worker.trainer_process import MARKER, WorkDir
 
 MODEL = b"the weights of a job"
@@ -139,6 +140,24 @@ def test_a_job_whose_source_was_deleted_fails_with_the_field_and_the_remedy(
     assert job.failure_message == (
         f"pretrained.weights: job {source} has been deleted; submit with another one"
     )
+
+
+def test_a_worker_that_is_to_leave_fetches_no_longer(
+    bench: Bench, source: str, tmp_path: Path
+) -> None:
+    job_id = bench.submit(started_from(source))
+    (tmp_path / "storage" / "jobs").rename(tmp_path / "away")
+    (tmp_path / "storage" / "jobs").touch()
+    bench.settings.storage_patience_seconds = 10.0
+    bench.draining.shut_down()
+
+    bench.run(trainer=bench.script("print('began')\nsay('finished', step=1, result={})"))
+
+    with db.reading(bench.engine) as connection:
+        [attempt] = queries.list_attempts(connection, job_id)
+    assert (attempt.outcome, attempt.message) == (AttemptOutcome.RELEASED, SHUT_DOWN)
+    assert bench.job(job_id).status is JobStatus.QUEUED
+    assert bench.log(job_id) == ""
 
 
 def test_a_sweep_kills_marked_processes_of_dead_supervisors_only(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 """Attempts that end in every way, with real trainer processes, on Postgres and on SQLite."""
 
+import os
+import socket
 import threading
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -12,9 +16,21 @@ from jobs import db, endings, processes, queries, wishes
 from jobs.states import AttemptOutcome, EventType, JobStatus
 from jobs.tables import jobs
 from netaug_core.errors import FailureClass
-from tests.worker.conftest import TENANT, Bench, tiny_spec
+from tests.worker.conftest import LEASE_S, TENANT, Bench, tiny_spec
 
+Order = Callable[[Callable[[], None]], str]
 WAITS = "while not asked(): time.sleep(0.01)\n"
+STORED = """
+import hashlib
+def write(name):
+    open(arguments["--out"] + "/" + name, "wb").write(b"abc")
+    return {"name": name, "size_bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}
+def checkpoint(step):
+    say("checkpoint", step=step, epoch=1, **write(f"checkpoint-{step}.pt"))
+def finish():
+    say("artifact", kind="model", media_type="a/b", description="", **write("model.onnx"))
+    say("finished", step=9, result={})
+"""
 
 
 def until(condition: threading.Event) -> None:
@@ -24,6 +40,40 @@ def until(condition: threading.Event) -> None:
 def attempts_of(bench: Bench, job_id: str) -> list[AttemptOutcome | None]:
     with db.reading(bench.engine) as connection:
         return [a.outcome for a in queries.list_attempts(connection, job_id)]
+
+
+@pytest.fixture
+def store_away(bench: Bench, tmp_path: Path) -> None:
+    """Objects cannot be stored, and no attempt has the patience to see the end of it."""
+    (tmp_path / "storage" / "jobs").touch()
+    bench.settings.storage_patience_seconds = 3600.0
+
+
+@pytest.fixture
+def order(bench: Bench, tmp_path: Path) -> Iterator[Order]:
+    """For a trainer's script: the line that has the worker do something now."""
+    path = tmp_path / "order"
+    os.mkfifo(path)
+    threads = []
+
+    def give(act: Callable[[], None]) -> str:
+        def obey() -> None:
+            path.read_bytes()
+            act()
+
+        threads.append(threading.Thread(target=obey))
+        threads[0].start()
+        return f"open({str(path)!r}, 'w').close()\n"
+
+    yield give
+    for thread in threads:
+        thread.join(30)
+
+
+def released(bench: Bench, job_id: str) -> bool:
+    job = bench.job(job_id)
+    assert attempts_of(bench, job_id) == [AttemptOutcome.RELEASED]
+    return (job.status, job.lost_attempts) == (JobStatus.QUEUED, 0)
 
 
 def test_a_real_training_succeeds_and_every_artifact_has_its_digest(bench: Bench) -> None:
@@ -204,13 +254,90 @@ def test_the_time_limit_ends_a_job_as_timeout(bench: Bench) -> None:
     assert (job.status, job.failure) == (JobStatus.FAILED, FailureClass.TIMEOUT)
 
 
-def test_a_draining_worker_gives_its_job_back_uncharged(bench: Bench) -> None:
+def test_a_draining_worker_gives_its_job_back_uncharged(bench: Bench, order: Order) -> None:
     job_id = bench.submit()
-    bench.draining.set()
-    bench.run(trainer=bench.script(WAITS + "say('left', step=1)\nsys.exit(75)"))
-    job = bench.job(job_id)
-    assert (job.status, job.lost_attempts) == (JobStatus.QUEUED, 0)
-    assert attempts_of(bench, job_id) == [AttemptOutcome.RELEASED]
+    drain = order(bench.draining.set)
+    bench.run(trainer=bench.script(drain + WAITS + "say('left', step=1)\nsys.exit(75)"))
+    assert released(bench, job_id)
+
+
+@contextmanager
+def leases_expire(bench: Bench) -> Iterator[None]:
+    """As where a dispatcher looks for them."""
+    over = threading.Event()
+
+    def expire() -> None:
+        while not over.wait(0.1):
+            bench.write(endings.expire_leases)
+
+    thread = threading.Thread(target=expire)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(30)
+
+
+def test_a_lease_is_renewed_while_a_dead_trainers_pipe_is_still_open(bench: Bench) -> None:
+    # fails if the wait for the pipe's end is one wait: the attempt lost its lease meanwhile
+    bench.settings.grace_seconds = 2 * LEASE_S
+    job_id = bench.submit()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, leases_expire(bench):
+        other.bind(f"\0{job_id}")
+        bench.run(
+            trainer=bench.script(
+                "import socket\n"
+                "with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mine:\n"
+                f"    mine.connect('\\0{job_id}')\n"
+                "    socket.send_fds(mine, [b'.'], [events.fileno()])\n"
+                "say('finished', step=1, result={'test_accuracy': 1.0})"
+            )
+        )
+
+    assert bench.job(job_id).status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("store_away")
+def test_a_drain_waits_no_longer_than_its_grace_for_a_checkpoint_to_be_stored(
+    bench: Bench, order: Order
+) -> None:
+    # fails if the store gets all its patience: the worker was killed before it gave the job back
+    job_id = bench.submit()
+    drain = order(bench.draining.set)
+    leaves = "checkpoint(5)\nsay('left', step=5)\nsys.exit(75)"
+
+    bench.run(trainer=bench.script(STORED + drain + WAITS + leaves))
+
+    assert released(bench, job_id)
+    assert bench.claim().checkpoints == []
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("store_away")
+def test_a_drain_waits_no_longer_than_its_grace_for_a_result_to_be_stored(
+    bench: Bench, order: Order
+) -> None:
+    job_id = bench.submit()
+    drain = order(bench.draining.set)
+
+    bench.run(trainer=bench.script(STORED + "finish()\n" + drain))
+
+    assert released(bench, job_id)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("store_away")
+def test_a_worker_that_leaves_in_haste_waits_for_no_upload(bench: Bench, order: Order) -> None:
+    bench.settings.grace_seconds = 3600.0
+    job_id = bench.submit()
+    hurry = order(bench.draining.hurry)
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+
+    bench.run(trainer=bench.script(STORED + deaf + "checkpoint(5)\nfinish()\n" + hurry))
+
+    assert released(bench, job_id)
 
 
 def test_an_attempt_given_up_for_dead_stops_its_trainer_and_writes_nothing(bench: Bench) -> None:
@@ -303,3 +430,16 @@ def test_a_database_that_is_away_when_the_trainer_starts_is_asked_again(bench: B
 
     assert failed
     assert bench.job(job_id).failure_message == "no data"
+
+
+def test_a_worker_without_a_work_directory_says_why_the_attempt_is_lost(bench: Bench) -> None:
+    # fails if nothing is written: the job ran on paper, until its lease was over
+    job_id = bench.submit(tiny_spec(max_attempts=1))
+    bench.settings.work_dir.touch()
+
+    bench.run()
+
+    job = bench.job(job_id)
+    assert (job.status, job.failure) == (JobStatus.FAILED, FailureClass.INFRA_LOST)
+    assert "NETAUG_WORK_DIR" in (job.failure_message or "")
+    assert "Not a directory" in (job.failure_message or "")
