@@ -1,6 +1,6 @@
 """How attempts end, and what becomes of their jobs. Each is fenced, and may be sent again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -170,39 +170,24 @@ def _locked(connection: sa.Connection, job_id: str, attempt: int) -> Job:
 
 def _lose(connection: sa.Connection, job: Job, ending: Ending) -> JobStatus:
     lost = job.lost_attempts + 1
+    target, values = _after_loss(job, ending, lost)
+    # It did not train beyond its lease, however late that is noticed.
+    ending = replace(ending, charged_until=job.lease_until)
+    end_attempt(connection, job.id, job.attempt, target, ending, lost_attempts=lost, **values)
+    if values.get("ready"):
+        outbox.ring(connection, job.id)
+    return target
+
+
+def _after_loss(job: Job, ending: Ending, lost: int) -> tuple[JobStatus, dict[str, Any]]:
     if job.cancel_requested_at is not None:
-        end_attempt(
-            connection, job.id, job.attempt, JobStatus.CANCELLED, ending, lost_attempts=lost
-        )
-        return JobStatus.CANCELLED
+        return JobStatus.CANCELLED, {}
     if lost >= job.max_attempts:
         message = f"{ending.message} (attempt {lost} of {job.max_attempts}; no more are left)"
-        end_attempt(
-            connection,
-            job.id,
-            job.attempt,
-            JobStatus.FAILED,
-            ending,
-            lost_attempts=lost,
-            failure=ending.failure,
-            failure_message=message,
-        )
-        return JobStatus.FAILED
+        return JobStatus.FAILED, {"failure": ending.failure, "failure_message": message}
     pause = pause_before_restart(lost)
-    end_attempt(
-        connection,
-        job.id,
-        job.attempt,
-        JobStatus.QUEUED,
-        ending,
-        lost_attempts=lost,
-        run_after=now_plus(pause),
-        ready=pause == 0,
-        rung_at=None,
-    )
-    if pause == 0:
-        outbox.ring(connection, job.id)
-    return JobStatus.QUEUED
+    again = {"run_after": now_plus(pause), "ready": pause == 0, "rung_at": None}
+    return JobStatus.QUEUED, again
 
 
 def pause_before_restart(lost_attempts: int) -> float:

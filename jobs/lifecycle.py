@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -60,12 +61,16 @@ class Told:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ended, for its row and for the people who read it."""
+    """How an attempt ended, for its row and for the people who read it.
+
+    Its time is charged until its end, or until `charged_until` if that is earlier.
+    """
 
     outcome: AttemptOutcome
     failure: FailureClass | None = None
     message: str | None = None
     exit_code: int | None = None
+    charged_until: datetime | None = None
 
 
 def move(
@@ -149,7 +154,8 @@ def end_attempt(
             )
             .returning(attempts.c.started_at, attempts.c.ended_at)
         ).one()
-        seconds = (ended.ended_at - ended.started_at).total_seconds()
+        until = min(ended.ended_at, ending.charged_until or ended.ended_at)
+        seconds = (until - ended.started_at).total_seconds()
         if job.status is JobStatus.QUEUED and job.ready:
             tenants.mark_waiting(connection, job.tenant)
         tenants.give_back(connection, job.tenant, job.gpus, seconds)

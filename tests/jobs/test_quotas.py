@@ -1,6 +1,7 @@
 """What a tenant may queue, run, use and store."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from jobs.endings import StoredArtifact
 from jobs.errors import QueueFull, QuotaSpent
 from jobs.recording import Report, StoredCheckpoint
 from jobs.retention import Rules, Sweep
-from jobs.tables import attempts
+from jobs.tables import attempts, jobs
 from tests.builders import LEASE_S, TENANT, cancel, claim, make_spec, submit
 
 ARTIFACT = StoredArtifact("model.onnx", "model", "x/y", "", "k", 70, "a" * 64)
@@ -70,6 +71,17 @@ def test_spent_gpu_time_refuses_submits_and_lets_queued_jobs_wait(
         submit(connection)
     set_quota(connection, gpu_seconds_used=0.0)
     assert claim(connection).job.id == waits.id
+
+
+def test_a_lost_attempt_is_charged_until_its_lease_ran_out(connection: sa.Connection) -> None:
+    job = submit(connection)
+    claim(connection)
+    started = connection.scalar(sa.select(attempts.c.started_at))
+    long_ago = started - timedelta(hours=10)
+    connection.execute(sa.update(attempts).values(started_at=long_ago))
+    connection.execute(sa.update(jobs).values(gpus=2, lease_until=long_ago + timedelta(minutes=30)))
+    assert endings.expire_leases(connection) == [job.id]
+    assert tenants.get(connection, TENANT).gpu_seconds_used == pytest.approx(3600.0)
 
 
 def test_what_is_stored_is_counted_and_freed(connection: sa.Connection) -> None:
