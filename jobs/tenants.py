@@ -3,6 +3,7 @@
 A tenant's row is the last lock of a transaction: jobs first, then their tenant.
 """
 
+import math
 from typing import Any
 
 import sqlalchemy as sa
@@ -77,10 +78,19 @@ def _recent(slots_taken: sa.ColumnElement[int]) -> sa.ColumnElement[float]:
 # Built once: building one costs more than sending it.
 _OF_TENANT = tenants.c.name == sa.bindparam("tenant")
 _TAKEN = sa.bindparam("taken", type_=sa.Integer)
+_NEXT_SHARE = sa.bindparam("next_share", type_=sa.Float)
+_STILL_FIRST = sa.or_(
+    tenants.c.share < _NEXT_SHARE,
+    sa.and_(
+        tenants.c.share == _NEXT_SHARE,
+        tenants.c.recent <= sa.bindparam("next_recent", type_=sa.Float),
+    ),
+)
 _TAKE = (
     sa.update(tenants)
     .where(
         _OF_TENANT,
+        _STILL_FIRST,
         sa.or_(
             tenants.c.max_running.is_(None), tenants.c.running + _TAKEN <= tenants.c.max_running
         ),
@@ -98,9 +108,14 @@ _GIVE_BACK = (
 )
 
 
-def take_slots(connection: sa.Connection, name: str, count: int) -> bool:
-    """Count a claim; False, and nothing changes, if the tenant may not run that much now."""
-    return bool(connection.execute(_TAKE, {"tenant": name, "taken": count}).rowcount)
+def take_slots(connection: sa.Connection, name: str, count: int, *, ahead_of: Any) -> bool:
+    """Count a claim; False if the tenant may not run that much now, or if its turn has passed.
+
+    That is when it was served since the row `ahead_of`, the tenant after it, was read.
+    """
+    share, recent = (math.inf, 0.0) if ahead_of is None else (ahead_of.share, ahead_of.recent)
+    values = {"tenant": name, "taken": count, "next_share": share, "next_recent": recent}
+    return bool(connection.execute(_TAKE, values).rowcount)
 
 
 def give_back(connection: sa.Connection, name: str, gpus: int | None, seconds: float) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from jobs import tenants as quotas
 from jobs.tables import jobs, tenants
 
-TRIES = 10  # tenants whose jobs other claimers hold, before this claim gives up
+TRIES = 50  # choices that other claimers foil, before this claim gives up
 # Written out, not bound: a plan that was prepared for any value could not use the partial indexes.
 QUEUED = jobs.c.status == sa.literal_column("'queued'")
 READY = sa.and_(QUEUED, jobs.c.ready)
@@ -34,22 +34,33 @@ def next_job(connection: sa.Connection, *, gpus: int) -> Turn | None:
     Returns:
         None if no job may start there, or other claimers were faster.
     """
-    tried: list[str] = []
-    while len(tried) < TRIES:
-        first = connection.execute(_TENANT, {"gpus": gpus, "tried": tried}).first()
+    busy: list[str] = []  # tenants whose jobs other claimers hold
+    for _ in range(TRIES):
+        first, second = _first_two(connection, gpus, busy)
         if first is None:
             return None
-        held = _hold(connection, first.name, min(gpus, first.room))
-        if held is not None:
-            # Refused: another claim has taken what the quota left. To try the next tenant while
-            # this one's row is locked could wait in a circle.
-            taken = quotas.take_slots(connection, first.name, quotas.slots(held.gpus))
-            return Turn(held.id, first.name) if taken else None
-        tried.append(first.name)
+        # Given up, a choice lets its locks go: to wait for another tenant's row with this one's
+        # locked could be waiting in a circle.
+        with connection.begin_nested() as choice:
+            held = _hold(connection, first.name, min(gpus, first.room))
+            if held is None:
+                busy.append(first.name)
+            elif quotas.take_slots(
+                connection, first.name, quotas.slots(held.gpus), ahead_of=second
+            ):
+                return Turn(held.id, first.name)
+            else:
+                choice.rollback()
     return None
 
 
-def _next_tenant() -> sa.Select[Any]:
+def _first_two(connection: sa.Connection, gpus: int, busy: list[str]) -> tuple[Any, Any]:
+    found = connection.execute(_TENANTS, {"gpus": gpus, "busy": busy}).all()
+    first, second, *_ = (*found, None, None)
+    return first, second
+
+
+def _next_tenants() -> sa.Select[Any]:
     room = sa.func.coalesce(tenants.c.max_running - tenants.c.running, sa.literal_column("1000000"))
     gpus = sa.bindparam("gpus", type_=sa.Integer)
     fits = sa.case((room < gpus, room), else_=gpus) >= NEEDS
@@ -63,20 +74,20 @@ def _next_tenant() -> sa.Select[Any]:
         .scalar_subquery()
     )
     return (
-        sa.select(tenants.c.name, room.label("room"))
+        sa.select(tenants.c.name, tenants.c.share, tenants.c.recent, room.label("room"))
         .where(
             tenants.c.waiting,
             room >= 1,
             quotas.BELOW_GPU_SECONDS,
-            tenants.c.name.not_in(sa.bindparam("tried", expanding=True)),
+            tenants.c.name.not_in(sa.bindparam("busy", expanding=True)),
             has_job.is_not(None),
         )
         .order_by(tenants.c.share, tenants.c.recent, tenants.c.name)
-        .limit(1)
+        .limit(2)
     )
 
 
-_TENANT = _next_tenant()
+_TENANTS = _next_tenants()
 
 
 def _hold(connection: sa.Connection, tenant: str, gpus: int) -> Any:

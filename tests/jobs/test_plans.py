@@ -92,8 +92,10 @@ def rows_read(connection: sa.Connection, call: Callable[[sa.Connection], Any]) -
         _connection: object, cursor: Any, statement: str, parameters: Any, *_rest: object
     ) -> None:
         if statement.startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
+            cursor.execute("SAVEPOINT explained")  # to explain is to run it
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
             (plan,) = cursor.fetchone()[0]
+            cursor.execute("ROLLBACK TO SAVEPOINT explained")
             name = re.sub(r"\s+", " ", statement)[:300]
             read[name] = max(read.get(name, 0), _rows(plan["Plan"]))
 

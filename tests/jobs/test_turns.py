@@ -144,6 +144,38 @@ def test_claims_at_once_keep_the_count_and_the_quota(engine: sa.Engine, at_once:
         assert try_claim(connection) is None
 
 
+@pytest.mark.parametrize("limit", [None, 1], ids=["by share", "by quota"])
+def test_a_tenant_that_was_served_meanwhile_gives_its_turn_to_the_next(
+    postgres_engine: sa.Engine, limit: int | None
+) -> None:
+    with db.writing(postgres_engine) as connection:
+        queue(connection, "a", 3)
+        queue(connection, "b")
+        tenants.set_quota(connection, "a", {"max_running": limit})
+
+    with postgres_engine.begin() as late:
+        faster: list[Claim | None] = []
+
+        def claim_before_the_count(
+            _connection: object, _cursor: object, statement: str, *_rest: object
+        ) -> None:
+            if statement.startswith("UPDATE tenants") and not faster:
+                with db.writing(postgres_engine) as connection:
+                    faster.append(try_claim(connection))
+
+        sa.event.listen(late, "before_cursor_execute", claim_before_the_count)
+        took = try_claim(late)
+    assert [one and one.job.tenant for one in (*faster, took)] == ["a", "b"]
+
+
+def test_claims_at_once_are_shared_by_the_tenants(engine: sa.Engine, at_once: AtOnce) -> None:
+    with db.writing(engine) as connection:
+        queue(connection, "a", 8)
+        queue(connection, "b", 8)
+    took = at_once([try_claim] * 8)
+    assert Counter(one and one.job.tenant for one in took) == {"a": 4, "b": 4}
+
+
 def test_a_job_that_is_submitted_beside_claims_is_found(engine: sa.Engine, at_once: AtOnce) -> None:
     for _ in range(10):
         made = at_once([lambda c: submit(c).id, try_claim, lambda c: waiting.repair_waiting(c)])
