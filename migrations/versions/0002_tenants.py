@@ -1,30 +1,17 @@
-"""Tenants with their shares and quotas; jobs that wait for a time or for other jobs."""
+"""Tenants with their shares and quotas; jobs that wait for a time or for other jobs.
+
+The next migration fills them: while this one runs, nobody reads a job.
+"""
 
 import sqlalchemy as sa
 from alembic import op
 
-from jobs.dialect import UtcDateTime, now_plus
+from jobs.dialect import UtcDateTime
 
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
-
-KNOWN = """
-INSERT INTO tenants (name, waiting, running, share, stored_bytes)
-SELECT t.name, true, count(j.id), count(j.id), 0
-FROM (SELECT tenant AS name FROM jobs UNION SELECT tenant FROM api_keys) t
-LEFT JOIN jobs j ON j.tenant = t.name AND j.status = 'running'
-GROUP BY t.name
-"""
-STORED = """
-UPDATE tenants SET stored_bytes = (
-    SELECT coalesce(sum(f.size_bytes), 0) FROM jobs j JOIN (
-        SELECT job_id, size_bytes FROM artifacts
-        UNION ALL SELECT job_id, size_bytes FROM checkpoints
-    ) f ON f.job_id = j.id WHERE j.tenant = tenants.name
-)
-"""
 
 
 def upgrade() -> None:
@@ -77,15 +64,6 @@ def upgrade() -> None:
     )
     op.add_column("jobs", sa.Column("blocked_by", sa.Integer(), server_default="0", nullable=False))
     op.add_column("jobs", sa.Column("start_by", UtcDateTime(), nullable=True))
-    _fill()
-
-
-def _fill() -> None:
-    jobs = sa.table("jobs", sa.column("status"), sa.column("run_after"), sa.column("ready"))
-    later = sa.and_(jobs.c.status == "queued", jobs.c.run_after > now_plus())
-    op.execute(sa.update(jobs).where(later).values(ready=sa.false()))
-    op.execute(KNOWN)
-    op.execute(STORED)
 
 
 def downgrade() -> None:
