@@ -6,8 +6,9 @@ with it dies the whole attempt. Its standard input is a pipe from the supervisor
 `until <seconds on CLOCK_BOOTTIME>` after each renewed lease, `terminate`, `kill`. The end of that
 pipe means that the supervisor is dead. A frozen supervisor sends nothing: then the deadline passes,
 here, where nobody froze the clock. The guard itself stays outside, watches the limits and tells
-what it saw as JSON lines on REPORT_FD: `isolation`, `excess`, `stuck`. The keeper tells there who
-it is before it starts the trainer: whoever outlives a killed guard waits for the keeper's end.
+what it saw as JSON lines on REPORT_FD: `isolation`, `excess`, `unmeasured`, `stuck`. The keeper
+tells there who it is before it starts the trainer: whoever outlives a killed guard waits for the
+keeper's end.
 Exits with the trainer's code, or 128 plus the signal that ended it.
 """
 
@@ -104,8 +105,14 @@ def watch(keeper: int, order: Order, keeper_lives: int) -> int:
     """The guard: look at what the attempt uses, until the keeper ends it."""
     pause = WATCH_SECONDS if order.limits.are_watched else None
     found = None
+    unmeasured: list[int] = []
     while not select.select([keeper_lives], [], [], pause)[0]:
-        found = use.excess(list(descendants(keeper)), order.limits)
+        pids = list(descendants(keeper))
+        if order.limits.memory_bytes and not unmeasured:
+            unmeasured = use.unmeasured([keeper, *pids])
+            if unmeasured:
+                tell(order.report, unmeasured=unmeasured)
+        found = use.excess(pids, order.limits)
         if found is not None:
             tell(order.report, excess=asdict(found))
             break

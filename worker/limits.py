@@ -13,6 +13,7 @@ PR_SET_NO_NEW_PRIVS = 38
 BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own
 KIB = 1024
 PRIVATE = ("RssAnon:", "RssShmem:")  # pages of files do not count: the kernel takes them back
+SHARED_OUT = ("Pss_Anon:", "Pss_Shmem:")
 
 MEMORY, PROCESSES, DISK = "memory", "processes", "disk"
 
@@ -93,20 +94,46 @@ def excess(pids: list[int], limits: Limits) -> Excess | None:
 
 def resident_bytes(pids: Iterable[int]) -> int:
     """Memory that is no file's; pages that processes share count for each of them."""
-    return sum(_kib(f"/proc/{pid}/status", PRIVATE) for pid in pids) * KIB
+    return sum(private_bytes(pid) or 0 for pid in pids)
 
 
 def shared_out_bytes(pids: Iterable[int]) -> int:
-    """The same, with a shared page divided among its processes."""
-    kinds = ("Pss_Anon:", "Pss_Shmem:")
-    return sum(_kib(f"/proc/{pid}/smaps_rollup", kinds) for pid in pids) * KIB
+    """The same, with a shared page divided among its processes, where the kernel tells that."""
+    return sum(_kib(pid, "smaps_rollup", SHARED_OUT) or private_bytes(pid) or 0 for pid in pids)
 
 
-def _kib(file: str, kinds: tuple[str, ...]) -> int:
+def unmeasured(pids: Iterable[int]) -> list[int]:
+    """Processes whose memory cannot be read, though they have not ended."""
+    return [pid for pid in pids if private_bytes(pid) is None and _is_there(pid)]
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def private_bytes(pid: int) -> int | None:
+    """Memory of a process that is no file's; None if it cannot be read."""
+    told = _kib(pid, "status", PRIVATE)
+    if told is None:
+        with contextlib.suppress(OSError):
+            _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+            return (resident - shared) * resource.getpagesize()
+    return told
+
+
+def _kib(pid: int, file: str, kinds: tuple[str, ...]) -> int | None:
+    """The sum of these lines, in bytes; None if there is none."""
     with contextlib.suppress(OSError):
-        lines = Path(file).read_text().splitlines()
-        return sum(int(line.split()[1]) for line in lines if line.startswith(kinds))
-    return 0  # it has ended meanwhile
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+        told = [int(line.split()[1]) * KIB for line in lines if line.startswith(kinds)]
+        return sum(told) if told else None
+    return None
 
 
 def disk_bytes(directory: str) -> int:

@@ -16,6 +16,7 @@ class Remarks:
         isolation: how the attempt is held together; None until the guard has said so.
         keeper: the process whose end is the end of the attempt, also of one without a guard.
         excess: the limit for which the guard ended the attempt.
+        unmeasured: processes whose memory cannot be read: its limit does not hold them.
         stuck: processes that did not die when they were killed.
     """
 
@@ -26,6 +27,7 @@ class Remarks:
         self.isolation: str | None = None
         self.keeper: Identity | None = None
         self.excess: Excess | None = None
+        self.unmeasured: tuple[int, ...] = ()
         self.stuck: tuple[int, ...] = ()
 
     def read(self) -> "Remarks":
@@ -47,6 +49,8 @@ class Remarks:
                 self.keeper = Identity(pid, started)
             case {"excess": dict(excess)}:
                 self.excess = Excess(**excess)
+            case {"unmeasured": list(unmeasured)}:
+                self.unmeasured = tuple(unmeasured)
             case {"stuck": list(stuck)}:
                 self.stuck = tuple(stuck)
 

@@ -28,6 +28,7 @@ from worker.ladder import Ladder, Reason
 from worker.lease import Lease, LeaseOver
 from worker.memory import oom_kills
 from worker.news import News
+from worker.remarks import Remarks
 from worker.stuck import Stuck
 from worker.trainer_process import TRAINER, Devices, TrainerProcess, WorkDir, boottime
 from worker.uploads import Uploads
@@ -173,7 +174,7 @@ class Attempt:
             self._take(intake)
         finally:
             process.close()
-            self._platform.stuck.add(self._job_id, process.remarks.stuck)
+            self._note(process.remarks)
         return outcome.Exit(
             code=code,
             last_words=self._last_words[-1] if self._last_words else None,
@@ -182,6 +183,11 @@ class Attempt:
             excess=process.remarks.excess,
             stuck=process.remarks.stuck,
         )
+
+    def _note(self, remarks: Remarks) -> None:
+        self._platform.stuck.add(self._job_id, remarks.stuck)
+        if remarks.unmeasured:
+            log.error("memory_not_measured", job_id=self._job_id, pids=remarks.unmeasured)
 
     def _log_bytes_left(self) -> int:
         while True:

@@ -35,7 +35,16 @@ while True:
     except OSError:
         pass
 """
-PR_CAPBSET_DROP, CAP_SYS_ADMIN = 24, 21
+PR_CAPBSET_DROP = 24
+CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_PERFMON = 19, 21, 38
+# Takes more memory than it may, and shows nobody but root how much of it is shared.
+HIDES = """
+import ctypes, time
+PR_SET_DUMPABLE = 4
+ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+held = b"x" * 80_000_000
+time.sleep(5)
+"""
 
 libc = ctypes.CDLL(None)
 
@@ -49,8 +58,10 @@ class Guard(subprocess.Popen[bytes]):
 Start = Callable[..., Guard]
 
 
-def drop_the_right() -> None:
-    libc.prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0)
+def drop_rights(isolation: str) -> None:
+    # As a worker that is not root: it may not look into whatever process it likes.
+    for right in (CAP_SYS_PTRACE, CAP_PERFMON, *([CAP_SYS_ADMIN] * (isolation == SUBREAPER))):
+        libc.prctl(PR_CAPBSET_DROP, right, 0, 0, 0)
 
 
 @pytest.fixture(params=[NAMESPACE, SUBREAPER])
@@ -77,7 +88,7 @@ def start(isolation: str) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             pass_fds=(pipe,),
             start_new_session=True,
-            preexec_fn=None if isolation == NAMESPACE else drop_the_right,
+            preexec_fn=lambda: drop_rights(isolation),
         )
         os.close(pipe)
         guard.remarks = Remarks(remarks)
@@ -233,6 +244,27 @@ def test_shared_pages_count_once(start: Start) -> None:
         limits=Limits(memory_bytes=64_000_000),
     )
     assert guard.wait(30) == 0
+
+
+def test_memory_is_limited_where_the_kernel_does_not_tell_what_is_shared(start: Start) -> None:
+    # fails if smaps_rollup that cannot be read counts as no memory
+    guard = start(HIDES, limits=Limits(memory_bytes=64_000_000))
+    assert guard.wait(30) == 128 + signal.SIGKILL
+    excess = guard.remarks.read().excess
+    assert excess is not None
+    assert excess.limit == MEMORY
+
+
+def test_what_cannot_be_measured_is_known_from_what_has_ended() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    blind = (
+        "import os, resource\nfrom worker.limits import unmeasured\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))\n"  # it can read no file any more
+        f"print(unmeasured([{ended.pid}, os.getpid()]) == [os.getpid()])"
+    )
+    told = subprocess.run([sys.executable, "-c", blind], capture_output=True, text=True, check=True)
+    assert told.stdout == "True\n"
 
 
 def test_files_are_limited_together_and_each(start: Start, tmp_path: Path) -> None:
