@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+UNSEEN = (FileNotFoundError, ProcessLookupError, PermissionError)  # ended, or another user's
 START_TIME = 19  # of the fields of /proc/PID/stat behind the name, counted from 0
 
 
@@ -42,8 +43,14 @@ def descendants(ancestor: int) -> Iterator[int]:
     """Ids of all processes below `ancestor`, as /proc has them now."""
     unread = [ancestor]
     while unread:
-        for task in Path(f"/proc/{unread.pop()}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                children = [int(child) for child in task.read_text().split()]
-                yield from children
-                unread += children
+        children = list(_children(unread.pop()))
+        yield from children
+        unread += children
+
+
+def _children(pid: int) -> Iterator[int]:
+    with contextlib.suppress(*UNSEEN):
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208  # their numbers are wanted
+            with contextlib.suppress(*UNSEEN):
+                text = Path(f"/proc/{pid}/task/{thread}/children").read_text()
+                yield from map(int, text.split())

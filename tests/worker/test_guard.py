@@ -16,6 +16,7 @@ import pytest
 
 from worker.guard import NAMESPACE, SUBREAPER
 from worker.limits import DISK, MEMORY, PROCESSES, Limits
+from worker.process_table import descendants
 from worker.remarks import Remarks
 from worker.stuck import Stuck
 from worker.trainer_process import GUARD, boottime
@@ -253,6 +254,17 @@ def test_memory_is_limited_where_the_kernel_does_not_tell_what_is_shared(start: 
     excess = guard.remarks.read().excess
     assert excess is not None
     assert excess.limit == MEMORY
+
+
+def test_processes_that_end_while_they_are_looked_for_are_left_out() -> None:
+    # fails if one that ended before its threads were listed is an error: the guard died of it
+    forks = subprocess.Popen(["sh", "-c", "while :; do true & /bin/true; done"])
+    try:
+        for _ in range(2000):
+            assert forks.pid in list(descendants(os.getpid()))
+    finally:
+        forks.kill()
+        forks.wait()
 
 
 def test_what_cannot_be_measured_is_known_from_what_has_ended() -> None:
