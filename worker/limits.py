@@ -139,10 +139,12 @@ def _kib(pid: int, file: str, kinds: tuple[str, ...]) -> int | None:
 def disk_bytes(directory: str) -> int:
     """What the files below a directory occupy."""
     total = 0
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                total += entry.stat(follow_symlinks=False).st_blocks * BLOCK_BYTES
-                if entry.is_dir(follow_symlinks=False):
-                    total += disk_bytes(entry.path)
+    unread = [directory]
+    while unread:
+        with contextlib.suppress(OSError), os.scandir(unread.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    total += entry.stat(follow_symlinks=False).st_blocks * BLOCK_BYTES
+                    if entry.is_dir(follow_symlinks=False):
+                        unread.append(entry.path)
     return total

@@ -11,7 +11,7 @@ MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 MS_REC, MS_SLAVE = 1 << 14, 1 << 19
 # Before this kernel there is one pid_max for the whole machine: it is not ours to lower.
 OWN_PID_MAX = (6, 14)
-LOWEST_PID_MAX = 301  # the kernel reserves 300
+RESERVED = 300  # numbers that the kernel gives out once only
 ROOM = 4  # threads have numbers, too; and the guard should see and tell that there are too many
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -33,7 +33,7 @@ def furnish(max_processes: int) -> None:
         _libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
     if max_processes and kernel() >= OWN_PID_MAX:
         with contextlib.suppress(OSError):
-            most = max(LOWEST_PID_MAX, ROOM * max_processes)
+            most = RESERVED + ROOM * max_processes
             Path("/proc/sys/kernel/pid_max").write_text(str(most))
 
 

@@ -227,6 +227,22 @@ def test_a_trainer_that_forks_without_end_is_ended_and_the_limit_told(start: Sta
     assert (excess.limit, excess.allowed) == (PROCESSES, 50)
 
 
+def test_a_trainer_that_has_used_many_process_ids_may_start_as_many_as_allowed(
+    start: Start,
+) -> None:
+    # fails if the ids that the kernel gives out once only count among those of the trainer
+    guard = start(
+        "import os, time\n"
+        "for n in range(400):\n"
+        "    if not os.fork(): os._exit(0)\n"
+        "    os.wait()\n"
+        "for n in range(40):\n"
+        "    if not os.fork(): time.sleep(3600)\n",
+        limits=Limits(processes=50),
+    )
+    assert guard.wait(30) == 0
+
+
 def test_memory_of_all_processes_together_is_limited(start: Start) -> None:
     # Two processes of 40 MB, each below the limit.
     guard = start(
