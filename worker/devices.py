@@ -1,8 +1,13 @@
-"""Which GPUs this worker may use. Asks the driver's tool, so that nobody loads torch for it."""
+"""Which GPUs this worker may use. Asks the driver's tool, so that nobody loads torch for it.
 
+`python -m worker.devices` prints their ids as JSON.
+"""
+
+import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 
 ASK_SECONDS = 10.0
@@ -51,3 +56,7 @@ def visible(names: list[str], choice: str | None) -> list[Gpu]:
         else:
             break  # as CUDA does: what follows a wrong number is not seen either
     return chosen
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps([gpu.id for gpu in gpus()]))

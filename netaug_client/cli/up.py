@@ -30,7 +30,7 @@ def up(
         int, typer.Option(min=0, help="Of a trainer; 0: the cores, divided by the workers.")
     ] = 0,
     workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Jobs at once; they see the same GPUs.")
+        int, typer.Option(min=1, max=64, help="Jobs at once; GPUs are divided among them.")
     ] = 1,
 ) -> None:
     """Start API, dispatcher and workers here, without any server. Ctrl-C stops them.

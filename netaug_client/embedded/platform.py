@@ -12,7 +12,7 @@ from threading import Event
 
 import httpx2
 
-from netaug_client.embedded import processes
+from netaug_client.embedded import gpus, processes
 from netaug_client.embedded.processes import Child
 from netaug_client.embedded.state import State
 from netaug_client.errors import NetaugError
@@ -41,7 +41,12 @@ class Options:
 
 
 class Platform:
-    """API, dispatcher and workers as child processes, over one state directory."""
+    """API, dispatcher and workers as child processes, over one state directory.
+
+    Raises:
+        NotReady: the port is taken.
+        TooFewGpus: for so many workers.
+    """
 
     def __init__(self, state: State, options: Options) -> None:
         self._state = state
@@ -53,14 +58,15 @@ class Platform:
         serve = ("api", "--host", "127.0.0.1", "--port", str(self.port))
         self.api = self._child("api", *serve)
         self.dispatcher = self._child("dispatcher", "worker.dispatcher")
-        self.workers = tuple(self._worker(number) for number in range(1, options.workers + 1))
+        shares = gpus.divided(self._environment, options.workers)
+        self.workers = tuple(self._worker(number, own) for number, own in enumerate(shares, 1))
 
-    def _worker(self, number: int) -> Child:
-        return self._child("worker" if number == 1 else f"worker-{number}", "worker")
+    def _worker(self, number: int, own: dict[str, str]) -> Child:
+        return self._child("worker" if number == 1 else f"worker-{number}", "worker", **own)
 
-    def _child(self, name: str, *arguments: str) -> Child:
+    def _child(self, name: str, *arguments: str, **own: str) -> Child:
         log = self._state.logs / f"{name}.log"
-        return Child(name, arguments, self._environment, log)
+        return Child(name, arguments, self._environment | own, log)
 
     @property
     def url(self) -> str:

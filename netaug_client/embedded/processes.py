@@ -100,6 +100,21 @@ def run_once(arguments: Sequence[str], environment: dict[str, str]) -> None:
     )
 
 
+def output_of(arguments: Sequence[str], environment: dict[str, str]) -> bytes:
+    """Run one of our modules to its end; what it printed.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    return subprocess.run(  # noqa: S603  # our own modules
+        [*PYTHON_MODULE, *arguments],
+        env=environment,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    ).stdout
+
+
 def exit_code(arguments: Sequence[str], environment: dict[str, str]) -> int:
     """Run one of our modules to its end, which may be a failure that it has told of."""
     return subprocess.run(  # noqa: S603  # our own modules

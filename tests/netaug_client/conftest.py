@@ -39,12 +39,12 @@ class Run(Protocol):
 class Up:
     """A `netaug up` of the test's own, on a free port."""
 
-    def __init__(self, state: Path, *arguments: str) -> None:
+    def __init__(self, state: Path, *arguments: str, **environment: str) -> None:
         self.state = state
         self.url = ""
         self.process = subprocess.Popen(
             [*NETAUG, "up", "--state", str(state), "--port", "0", "--threads", "1", *arguments],
-            env=clean_environment(state.parent),
+            env=clean_environment(state.parent, **environment),
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -1,5 +1,6 @@
 """`netaug up` as real processes: one a state, restarted, and nothing left at the end."""
 
+import os
 import signal
 import stat
 import subprocess
@@ -106,6 +107,52 @@ def test_two_workers_run_two_jobs_side_by_side(tmp_path: Path) -> None:
         assert all(worker.jobs for worker in listed)
     finally:
         assert platform.end() == 0
+
+
+@pytest.fixture
+def three_gpus(tmp_path: Path) -> str:
+    """A PATH with a driver's tool that lists three GPUs."""
+    tool = tmp_path / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\nprintf 'First\\nSecond\\nThird\\n'\n")
+    tool.chmod(0o755)
+    return f"{tool.parent}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize(
+    ("visible", "workers", "expected"),
+    [
+        ({}, "1", [["First", "Second", "Third"]]),
+        ({}, "2", [["First"], ["Second", "Third"]]),
+        ({"CUDA_VISIBLE_DEVICES": "2,0"}, "2", [["First"], ["Third"]]),
+        ({"CUDA_VISIBLE_DEVICES": ""}, "2", [[], []]),
+    ],
+)
+def test_the_workers_of_one_machine_divide_its_gpus(
+    visible: dict[str, str],
+    workers: str,
+    expected: list[list[str]],
+    three_gpus: str,
+    tmp_path: Path,
+) -> None:
+    platform = Up(tmp_path / "state", "--workers", workers, PATH=three_gpus, **visible)
+    try:
+        with Client(platform.ready(), platform.key) as client:
+            deadline = time.monotonic() + GONE_S
+            while len(listed := client.workers.list()) < int(workers):
+                assert time.monotonic() < deadline, "they are not all up"
+                time.sleep(0.2)
+        assert sorted(list(worker.devices) for worker in listed) == expected
+    finally:
+        assert platform.end() == 0
+
+
+def test_more_workers_than_gpus_are_refused(three_gpus: str, tmp_path: Path) -> None:
+    platform = Up(tmp_path / "state", "--workers", "4", PATH=three_gpus)
+    _, errors = platform.process.communicate(timeout=60)
+    assert platform.process.returncode == 1
+    assert "--workers 4" in errors
+    assert "3 GPUs" in errors
 
 
 def test_workers_are_listed_paused_and_resumed(netaug: Run) -> None:
