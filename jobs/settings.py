@@ -74,6 +74,9 @@ class Settings(DatabaseSettings):
     trainer_threads: int = Field(
         0, ge=0, le=256, description="Of each trainer; 0: the cores, divided by the slots."
     )
+    warm_trainers: bool = Field(
+        True, description="A process with everything loaded waits for the job of each free slot."
+    )
     loader_workers: int = Field(0, ge=0, le=64)
     image_cache_bytes: int = Field(
         0, ge=0, description="A trainer's, for decoded pictures of a folder; 0: none."

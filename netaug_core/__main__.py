@@ -56,6 +56,15 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _standby(options: argparse.Namespace) -> int:
+    from netaug_core import standby
+
+    order = standby.wait(options.orders_fd)
+    if order is None:
+        return 0
+    return main([*order.arguments, "--events-fd", str(options.events_fd)])
+
+
 def _launch(options: argparse.Namespace) -> int:
     from netaug_core.launch import Shares, launch
 
@@ -168,6 +177,9 @@ def _parser() -> argparse.ArgumentParser:
             "verify", help="compare exported files with what was trained (internal)"
         )
     )
+    _add_standby(
+        commands.add_parser("standby", help="load everything, then wait for a command (internal)")
+    )
     return parser
 
 
@@ -219,6 +231,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--rank", type=int, help=argparse.SUPPRESS)
     add("--rendezvous", help=argparse.SUPPRESS)
     add("--failure-fd", type=int, help=argparse.SUPPRESS)
+
+
+def _add_standby(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_standby)
+    add = parser.add_argument
+    add("--orders-fd", type=int, required=True, metavar="N", help="brings the command: JSON")
+    add("--events-fd", type=int, required=True, metavar="N", help="handed on to the command")
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:

@@ -37,6 +37,7 @@ SIGNAL_EXIT = 128
 KILLED = SIGNAL_EXIT + signal.SIGKILL
 KILL_SECONDS = 10.0  # what a killed process gets to disappear; after that it counts as stuck
 WATCH_SECONDS = 0.25  # between two looks at what the attempt uses
+LONGEST_WAIT_SECONDS = 3600.0  # a warm trainer's deadline is infinite; that of `select` is not
 READ_BYTES = 4096
 NAMESPACE, SUBREAPER = "pid_namespace", "subreaper"
 
@@ -217,7 +218,7 @@ class Keeper:
             if code is not None:
                 return code if code >= 0 else SIGNAL_EXIT - code
             left = self._until - time.clock_gettime(time.CLOCK_BOOTTIME)
-            if left <= 0 or not self._listen(woken, left):
+            if left <= 0 or not self._listen(woken, min(left, LONGEST_WAIT_SECONDS)):
                 return self._kill()
 
     def _listen(self, woken: int, seconds: float) -> bool:

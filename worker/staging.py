@@ -16,7 +16,6 @@ from jobs.lifecycle import Claim
 from jobs.storage import Storage
 from netaug_core import weights
 from netaug_core.errors import BadSpec
-from netaug_core.spec import JobSpec
 from worker.trainer_process import MARKER, WorkDir
 
 log = structlog.get_logger(__name__)
@@ -26,9 +25,9 @@ DIRECTORY_MODE = 0o700
 
 
 @contextmanager
-def work_directory(root: Path, claim: Claim) -> Iterator[WorkDir]:
-    """A new directory for this attempt, locked while its supervisor lives."""
-    path = root / f"{claim.job.id}-{claim.job.attempt}"
+def work_directory(root: Path, name: str) -> Iterator[WorkDir]:
+    """A new directory for one attempt, locked while its supervisor lives."""
+    path = root / name
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(mode=DIRECTORY_MODE, parents=True)
     work = WorkDir(path)
@@ -37,7 +36,6 @@ def work_directory(root: Path, claim: Claim) -> Iterator[WorkDir]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             work.output.mkdir()
             work.uploads.mkdir()
-            work.spec.write_text(JobSpec.model_validate(claim.job.spec).canonical_json())
             yield work
     finally:
         shutil.rmtree(path, ignore_errors=True)

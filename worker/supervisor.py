@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable
+from concurrent import futures
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,8 @@ from worker.memory import oom_kills
 from worker.news import News
 from worker.remarks import Remarks
 from worker.stuck import Stuck
-from worker.trainer_process import TRAINER, Devices, TrainerProcess, WorkDir, boottime
+from worker.trainer_process import TRAINER, Devices, TrainerProcess, boottime
+from worker.trainers import ColdTrainer, Trainer, WarmTrainers
 from worker.uploads import Uploads
 
 log = structlog.get_logger(__name__)
@@ -52,6 +54,7 @@ class Platform:
     settings: Settings
     draining: Draining
     trainer: tuple[str, ...] = TRAINER
+    warm: WarmTrainers | None = None
     visible_devices: str | None = None  # CUDA_VISIBLE_DEVICES of its trainers; None: inherited
     stuck: Stuck = field(default_factory=Stuck)
 
@@ -72,8 +75,8 @@ def run(claim: Claim, platform: Platform, *, claimed_at: float) -> None:
 
 def _run(claim: Claim, platform: Platform, lease: Lease) -> None:
     try:
-        with staging.work_directory(platform.settings.work_dir, claim) as work:
-            Attempt(claim, platform, work, lease).run()
+        with _trainer(claim, platform) as trainer:
+            Attempt(claim, platform, trainer, lease).run()
     except OSError as error:
         job_id, number = claim.job.id, claim.job.attempt
         ending = last_word.lost(error, f"the worker cannot use its NETAUG_WORK_DIR: {error}")
@@ -82,14 +85,23 @@ def _run(claim: Claim, platform: Platform, lease: Lease) -> None:
         )
 
 
+def _trainer(claim: Claim, platform: Platform) -> Trainer:
+    warm = None
+    if platform.warm is not None:
+        warm = platform.warm.take(Devices(claim.job.gpus, platform.visible_devices))
+    name = f"{claim.job.id}-{claim.job.attempt}"
+    return warm or ColdTrainer(platform.settings, platform.trainer, name)
+
+
 class Attempt:
     """The supervisor's state for one attempt."""
 
-    def __init__(self, claim: Claim, platform: Platform, work: WorkDir, lease: Lease) -> None:
+    def __init__(self, claim: Claim, platform: Platform, trainer: Trainer, lease: Lease) -> None:
         self._claim = claim
         self._job_id, self._number = claim.job.id, claim.job.attempt
         self._platform = platform
-        self._work = work
+        self._trainer = trainer
+        self._work = work = trainer.work
         self._spec = JobSpec.model_validate(claim.job.spec)
         self._lease = lease
         self._news = News()
@@ -105,12 +117,12 @@ class Attempt:
         self._began = time.monotonic()
         self._next_report = 0.0
         self._leave_by: float | None = None
-        self._stop_asked = False
+        self._stop_asked = self._has_progressed = False
         self._written: list[events.ArtifactWritten] = []
         self._last_words: list[events.Finished | events.Failed | events.Left] = []
         self._handlers: dict[type[events.RunEvent], Callable[[Any], None]] = {
             events.Started: self._started,
-            events.Progress: self._news.progress,
+            events.Progress: self._progressed,
             events.Metrics: self._news.metrics,
             events.CheckpointWritten: self._uploads.checkpoint,
             events.ArtifactWritten: self._written.append,
@@ -128,6 +140,12 @@ class Attempt:
             )
         self._news.started(event)
 
+    def _progressed(self, event: events.Progress) -> None:
+        if not self._has_progressed:
+            self._has_progressed = True
+            self._next_report = 0.0  # who waits for the first step sees it at once
+        self._news.progress(event)
+
     def run(self) -> None:
         try:
             resume = self._fetch_files()
@@ -144,6 +162,7 @@ class Attempt:
 
     def _fetch_files(self) -> Path | None:
         """Bring what the trainer reads; the checkpoint to resume from, if there is one."""
+        self._work.spec.write_text(self._spec.canonical_json())
         storage, claim, work = self._platform.storage, self._claim, self._work
         sources = self._uploads.run(lambda: staging.fetch_sources(storage, claim, work))
         self._wait_for(sources, grace_s=0.0)
@@ -153,13 +172,9 @@ class Attempt:
     def _train(self, resume: Path | None) -> outcome.Exit:
         settings = self._platform.settings
         kills_before = oom_kills()
-        process = TrainerProcess(
-            self._work,
-            settings,
-            program=self._platform.trainer,
-            devices=Devices(self._spec.resources.gpus, self._platform.visible_devices),
-            resume=resume,
-            alive_until=self._lease.alive_until,
+        devices = Devices(self._spec.resources.gpus, self._platform.visible_devices)
+        process = self._trainer.begin(
+            settings, devices, resume, alive_until=self._lease.alive_until
         )
         self._process = process
         self._ladder = Ladder(process, grace_seconds=settings.grace_seconds)
@@ -317,6 +332,7 @@ class Attempt:
         last_word.tell(self._platform.engine, self._lease, self._job_id, statement)
 
     def _wait_for(self, future: "Future[Result]", *, grace_s: float) -> Result:
+        futures.wait([future], TICK_S)  # most are done by then
         self._wait(future.done, grace_s=grace_s)
         return future.result()
 

@@ -22,7 +22,9 @@ from worker.devices import Gpu, gpus
 from worker.draining import Draining
 from worker.presence import Presence
 from worker.slots import Share, Slots, threads_of
+from worker.stuck import Stuck
 from worker.supervisor import Platform
+from worker.trainers import WarmTrainers
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +57,11 @@ def platform() -> Platform:
         pool_size=POOL_SIZE + slots().total - 1,
         answer_timeout_s=configured.database_answer_seconds,
     )
-    return Platform(engine, Storage.open(configured), configured, Draining())
+    stuck = Stuck()
+    warm = WarmTrainers(configured, stuck) if configured.warm_trainers else None
+    return Platform(
+        engine, Storage.open(configured), configured, Draining(), warm=warm, stuck=stuck
+    )
 
 
 @cache
@@ -86,6 +92,7 @@ def doorbell() -> None:
             supervisor.run(taken.claim, _part(taken.share), claimed_at=taken.claimed_at)
         finally:
             slots().give_back(taken.share)
+            _keep_warm()
 
 
 def _part(share: Share) -> Platform:
@@ -96,6 +103,13 @@ def _part(share: Share) -> Platform:
     )
     own = whole.settings.model_copy(update={"trainer_threads": threads})
     return replace(whole, settings=own, visible_devices=share.visible)
+
+
+def _keep_warm() -> None:
+    """A warm trainer for each free slot."""
+    whole = platform()
+    if whole.warm is not None:
+        whole.warm.keep(0 if whole.draining.is_final else slots().free)
 
 
 def _ring() -> None:
@@ -116,6 +130,7 @@ def _leave_quickly(_signal: int, _frame: object) -> None:
 def _on_ready(**_: Any) -> None:
     signal.signal(signal.SIGQUIT, _leave_quickly)
     removed = staging.sweep(settings().work_dir)
+    _keep_warm()
     presence().start()
     log.info(
         "worker_ready",
@@ -135,4 +150,5 @@ def _on_shutdown(**_: Any) -> None:
 
 @signals.worker_shutdown.connect
 def _on_stopped(**_: Any) -> None:
+    _keep_warm()
     presence().leave()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -49,6 +50,7 @@ BURIAL_SECONDS = KILL_SECONDS + 5.0
 LOOK_SECONDS = 0.01
 # The program that trains; everything else on its command line is made from the attempt.
 TRAINER = (sys.executable, "-m", "netaug_core", "train")
+STANDBY = (sys.executable, "-m", "netaug_core", "standby")
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,11 @@ class Devices:
         """Later options win over the worker's own."""
         if self.num_gpus == 0:
             return ["--device", "cpu"]
-        many = self.num_gpus is not None and self.num_gpus > 1
-        return ["--devices", str(self.num_gpus)] if many else []
+        return ["--devices", str(self.num_gpus)] if self.are_many else []
+
+    @property
+    def are_many(self) -> bool:
+        return self.num_gpus is not None and self.num_gpus > 1
 
     def environment(self) -> dict[str, str]:
         return {} if self.visible is None else {VISIBLE: self.visible}
@@ -106,13 +111,14 @@ class TrainerProcess:
     def __init__(
         self,
         work: WorkDir,
-        settings: Settings,
+        limits: Limits,
+        command: Sequence[str],
         *,
-        program: tuple[str, ...] = TRAINER,
-        devices: Devices = ANY_DEVICE,
-        resume: Path | None,
+        environment: Mapping[str, str],
         alive_until: float,
+        orders: int | None = None,
     ) -> None:
+        """`command` is given the descriptor of its events; `orders` is one that it names itself."""
         events_read, events_write = os.pipe()
         try:
             remarks_read, remarks_write = os.pipe()
@@ -120,21 +126,17 @@ class TrainerProcess:
             os.close(events_read)
             os.close(events_write)
             raise
-        limits = limits_of(work, settings, on_cpu=settings.device == "cpu" or devices.num_gpus == 0)
         guard = [sys.executable, "-I", "-S", str(GUARD), str(alive_until), limits.text()]
-        command = [
-            *program,
-            *_arguments(work, settings, resume, events_write),
-            *devices.arguments(),
-        ]
+        guard += [str(remarks_write), "--", *command, "--events-fd", str(events_write)]
+        handed_on = [events_write, remarks_write, *([] if orders is None else [orders])]
         try:
             self._guard = subprocess.Popen(  # noqa: S603  # our own command line
-                [*guard, str(remarks_write), "--", *command],
+                guard,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=(events_write, remarks_write),
-                env=_environment(work) | devices.environment(),
+                pass_fds=handed_on,
+                env={**_environment(work), **environment},
                 cwd=work.path,
                 start_new_session=True,
             )
@@ -216,8 +218,9 @@ class TrainerProcess:
         self.remarks.close()
 
 
-def limits_of(work: WorkDir, settings: Settings, *, on_cpu: bool) -> Limits:
+def limits_of(work: WorkDir, settings: Settings, devices: Devices) -> Limits:
     """What an attempt in this directory may use."""
+    on_cpu = settings.device == "cpu" or devices.num_gpus == 0
     return Limits(
         directory=str(work.path),
         memory_bytes=settings.trainer_memory_bytes,
@@ -234,10 +237,13 @@ def boottime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _arguments(work: WorkDir, settings: Settings, resume: Path | None, events_fd: int) -> list[str]:
+def arguments_of(
+    work: WorkDir, settings: Settings, devices: Devices, resume: Path | None
+) -> list[str]:
+    """The trainer's command line, but for its events."""
     threads = settings.trainer_threads or usable_cores()
     arguments = [str(work.spec), "--out", str(work.output), "--control", str(work.control)]
-    arguments += ["--events-fd", str(events_fd), "--device", settings.device]
+    arguments += ["--device", settings.device]
     arguments += ["--threads", str(threads), "--loader-workers", str(settings.loader_workers)]
     arguments += ["--image-cache", str(settings.image_cache_bytes)]
     for root in settings.data_roots:
@@ -246,7 +252,7 @@ def _arguments(work: WorkDir, settings: Settings, resume: Path | None, events_fd
         arguments += ["--inputs", str(work.inputs)]
     if resume is not None:
         arguments += ["--resume", str(resume)]
-    return arguments
+    return [*arguments, *devices.arguments()]
 
 
 def _environment(work: WorkDir) -> dict[str, str]:

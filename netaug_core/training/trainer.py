@@ -74,7 +74,8 @@ class Trainer:
         self.steps_per_epoch = len(dataset.train) // self.batch_size
         self.total_steps = self.steps_per_epoch * spec.training.epochs
         self._first_step = self.step
-        self._started = self._ticked = self._progressed = self._measured = time.monotonic()
+        self._started = self._ticked = self._measured = time.monotonic()
+        self._progressed = -math.inf  # the first step is told at once
 
     @property
     def step(self) -> int:

@@ -20,6 +20,7 @@ from worker import supervisor
 from worker.draining import Draining
 from worker.supervisor import Platform
 from worker.trainer_process import TRAINER, boottime
+from worker.trainers import WarmTrainers
 
 TENANT = "default"
 LEASE_S = 3.0
@@ -96,8 +97,14 @@ class Bench:
         path.write_text(PREAMBLE + body)
         return (sys.executable, str(path))
 
-    def run(self, claim: Claim | None = None, *, trainer: tuple[str, ...] = TRAINER) -> None:
-        platform = Platform(self.engine, self.storage, self.settings, self.draining, trainer)
+    def run(
+        self,
+        claim: Claim | None = None,
+        *,
+        trainer: tuple[str, ...] = TRAINER,
+        warm: WarmTrainers | None = None,
+    ) -> None:
+        platform = Platform(self.engine, self.storage, self.settings, self.draining, trainer, warm)
         supervisor.run(claim or self.claim(), platform, claimed_at=boottime())
 
     def job(self, job_id: str) -> Job:

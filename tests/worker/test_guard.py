@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import math
 import os
 import signal
 import subprocess
@@ -144,6 +145,19 @@ def test_the_end_of_the_supervisors_pipe_kills_the_trainer_and_its_grandchildren
 def test_a_frozen_supervisor_loses_the_attempt_at_the_deadline(start: Start) -> None:
     guard = start(FAMILY, seconds=1.0)  # and no word ever after
     processes = family_of(guard)
+    assert guard.wait(10) == 128 + signal.SIGKILL
+    assert_gone(processes)
+
+
+def test_without_a_deadline_it_waits_for_the_trainer(start: Start) -> None:
+    guard = start("import sys; print('ready', flush=True); sys.exit(7)", seconds=math.inf)
+    assert guard.wait(10) == 7
+
+
+def test_a_deadline_can_be_set_later(start: Start) -> None:
+    guard = start(FAMILY, seconds=math.inf)
+    processes = family_of(guard)
+    tell(guard, f"until {boottime() + 0.5}")
     assert guard.wait(10) == 128 + signal.SIGKILL
     assert_gone(processes)
 
