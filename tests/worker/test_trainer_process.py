@@ -14,7 +14,14 @@ import pytest
 from tests.worker.conftest import Bench
 from tests.worker.test_guard import drop_the_right
 from worker.guard import NAMESPACE, SUBREAPER
-from worker.trainer_process import TrainerProcess, WorkDir, boottime
+from worker.trainer_process import (
+    ANY_DEVICE,
+    TrainerProcess,
+    WorkDir,
+    arguments_of,
+    boottime,
+    limits_of,
+)
 
 WAITS = "import time; print('ready', flush=True); time.sleep(3600)"
 
@@ -43,11 +50,12 @@ def test_a_trainer_counts_gpus_as_the_driver_s_tool_does(bench: Bench) -> None:
 
 
 def start(bench: Bench, path: Path) -> TrainerProcess:
+    work, settings = WorkDir(path), bench.settings
     return TrainerProcess(
-        WorkDir(path),
-        bench.settings,
-        program=bench.script(WAITS),
-        resume=None,
+        work,
+        limits_of(work, settings, ANY_DEVICE),
+        (*bench.script(WAITS), *arguments_of(work, settings, ANY_DEVICE, None)),
+        environment={},
         alive_until=boottime() + 60,
     )
 
