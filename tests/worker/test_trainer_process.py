@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.worker.conftest import Bench
-from tests.worker.test_guard import drop_the_right
+from tests.worker.test_guard import drop_rights
 from worker.guard import NAMESPACE, SUBREAPER
 from worker.trainer_process import (
     ANY_DEVICE,
@@ -100,8 +100,7 @@ def started(
     processes: list[TrainerProcess] = []
 
     def start_one() -> None:
-        if request.param == SUBREAPER:
-            drop_the_right()  # of this thread alone
+        drop_rights(request.param)  # of this thread alone
         processes.append(start(bench, tmp_path))
 
     thread = threading.Thread(target=start_one)
