@@ -1,4 +1,8 @@
-"""Jobs that wait for others to succeed. A row stands for one that has not succeeded yet."""
+"""Jobs that wait for others to succeed. A row stands for one that has not succeeded yet.
+
+Locks are taken in one order: the job that ends; the jobs that wait for it, by their ids; rows of
+`job_dependencies`, of one job by what it needs; then the tenant.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,17 +76,21 @@ def settle(connection: sa.Connection, job: Job) -> None:
         sa.update(job_dependencies).where(job_dependencies.c.needs == job.id).values(broken=True)
     )
     if job.blocked_by:
-        connection.execute(sa.delete(job_dependencies).where(job_dependencies.c.job_id == job.id))
+        own = job_dependencies.c.job_id == job.id
+        in_order = sa.select(job_dependencies.c.needs).where(own).order_by(job_dependencies.c.needs)
+        connection.execute(in_order.with_for_update())
+        connection.execute(sa.delete(job_dependencies).where(own))
 
 
 def _let_go(connection: sa.Connection, needed: Job) -> None:
+    needs_it = job_dependencies.c.needs == needed.id
+    waiting = sa.select(job_dependencies.c.job_id).where(needs_it)
     met = connection.scalars(
-        sa.delete(job_dependencies)
-        .where(job_dependencies.c.needs == needed.id)
-        .returning(job_dependencies.c.job_id)
+        sa.select(jobs.c.id).where(jobs.c.id.in_(waiting)).order_by(jobs.c.id).with_for_update()
     ).all()
     if not met:
         return
+    connection.execute(sa.delete(job_dependencies).where(needs_it))
     left = jobs.c.blocked_by - 1
     let_go = connection.execute(
         sa.update(jobs)

@@ -151,8 +151,8 @@ def expire_leases(connection: sa.Connection, *, limit: int = 100) -> list[str]:
         FailureClass.INFRA_LOST,
         "the worker stopped reporting; its lease ran out",
     )
-    # By tenant: two reconcilers then lock the tenants' rows in the same order.
-    for row in sorted(overdue, key=lambda row: row.tenant):
+    # By tenant: two reconcilers then lock the tenants' rows in the same order. See dependencies.
+    for row in sorted(overdue, key=lambda row: (row.tenant, row.id)):
         _lose(connection, Job(**row._mapping), ending)
     return [row.id for row in overdue]
 

@@ -69,7 +69,10 @@ def _held_by_quota(tenant: Tenant, job: Job) -> str | None:
 def _no_worker(workers: list[Process], job: Job) -> str | None:
     if not workers:
         return "a worker: none is up"
-    most = max(int(worker.facts["gpus"]) for worker in workers)
+    taking = [worker for worker in workers if processes.takes_jobs(worker)]
+    if not taking:
+        return "a worker: those that are up are paused or leave"
+    most = max(int(worker.facts["gpus"]) for worker in taking)
     if (job.gpus or 0) > most:
         return f"a worker with {job.gpus} GPUs: the largest that is up has {most}"
     return None
@@ -143,12 +146,20 @@ def _estimate(
     """About when a slot is free, to the next minute; None while this tenant has no experience.
 
     Jobs last as long as this tenant's last ones did, and those that run now end evenly spread.
+    Only workers that take jobs have slots to offer.
     """
-    num_slots = sum(int(worker.facts.get("slots", 1)) for worker in workers)
     if place >= MOST:
         return None
-    used = connection.scalar(sa.select(sa.func.sum(tenant_table.c.running))) or 0
-    rounds = (place + 1 - max(num_slots - int(used), 0)) / num_slots
+    num_slots = elsewhere = 0
+    for worker in workers:
+        slots = int(worker.facts.get("slots", 1))
+        if processes.takes_jobs(worker):
+            num_slots += slots
+        else:
+            elsewhere += slots - int(worker.facts.get("free", 0))
+    running = connection.scalar(sa.select(sa.func.sum(tenant_table.c.running))) or 0
+    used = max(int(running) - elsewhere, 0)
+    rounds = (place + 1 - max(num_slots - used, 0)) / num_slots
     if rounds <= 0:
         return _next_minute(now)
     lasts = _mean_seconds(connection, job.tenant)

@@ -87,7 +87,7 @@ def free_slots(connection: sa.Connection) -> int:
     return sum(
         int(worker.facts.get("free", not worker.facts["busy"]))
         for worker in live(connection, WORKER)
-        if _takes_jobs(worker)
+        if takes_jobs(worker)
     )
 
 
@@ -96,11 +96,12 @@ def holders(connection: sa.Connection, job_id: str) -> list[str]:
     return [
         worker.name
         for worker in live(connection, WORKER)
-        if _takes_jobs(worker) and worker.facts.get("holds_for") == job_id
+        if takes_jobs(worker) and worker.facts.get("holds_for") == job_id
     ]
 
 
-def _takes_jobs(worker: Process) -> bool:
+def takes_jobs(worker: Process) -> bool:
+    """Whether it starts jobs: it is not paused, nor leaves, nor is stuck."""
     facts = worker.facts
     return worker.wish is None and not facts["draining"] and not facts.get("stuck")
 

@@ -56,7 +56,7 @@ def end_overdue(connection: sa.Connection, *, limit: int = BATCH) -> list[str]:
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
-    for job_id, seconds in overdue:
+    for job_id, seconds in sorted(overdue):  # by id, as dependencies has it
         message = (
             f"the job had not started {seconds} seconds after it could have "
             "(resources.max_wait_seconds); retry it when more workers are up, or allow more"
@@ -108,6 +108,17 @@ def repair_waiting(connection: sa.Connection) -> None:
     ).all()
     for name in missing:
         tenants.mark_waiting(connection, name)
+    idle = _idle()
+    found = sa.select(tenant_table.c.name).where(idle).order_by(tenant_table.c.name)
+    for name in connection.scalars(found).all():
+        # Asked again: a job may have been submitted since, which found its tenant marked.
+        connection.execute(
+            sa.update(tenant_table).where(tenant_table.c.name == name, idle).values(waiting=False)
+        )
+
+
+def _idle() -> sa.ColumnElement[bool]:
+    """A marked tenant without a ready job."""
     has_job = (
         sa.select(sa.literal_column("1"))
         .where(jobs.c.tenant == tenant_table.c.name, READY)
@@ -116,22 +127,10 @@ def repair_waiting(connection: sa.Connection) -> None:
         .correlate(tenant_table)
         .scalar_subquery()
     )
-    idle = connection.scalars(
-        sa.select(tenant_table.c.name)
-        .where(
-            tenant_table.c.waiting,
-            sa.or_(
-                tenant_table.c.served_at.is_(None),
-                tenant_table.c.served_at < now_plus(-SETTLED_S),
-            ),
-            has_job.is_(None),
-        )
-        .order_by(tenant_table.c.name)
-    ).all()
-    for name in idle:
-        connection.execute(
-            sa.update(tenant_table).where(tenant_table.c.name == name).values(waiting=False)
-        )
+    settled = sa.or_(
+        tenant_table.c.served_at.is_(None), tenant_table.c.served_at < now_plus(-SETTLED_S)
+    )
+    return sa.and_(tenant_table.c.waiting, settled, has_job.is_(None))
 
 
 def _tenants_with_ready_jobs() -> sa.CTE:

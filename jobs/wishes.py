@@ -102,6 +102,7 @@ def retry(connection: sa.Connection, tenant: str, job_id: str) -> Job:
         JobNotFound: no such job.
         IllegalStateChange: it has succeeded, or a job that it starts from has been deleted, or one
             that it waits for is gone or did not succeed.
+        QueueFull, QuotaSpent: the tenant may not queue this job again now.
     """
     ended = queries.lock_job(connection, tenant, job_id)
     if ended.status is JobStatus.SUCCEEDED:
@@ -118,6 +119,7 @@ def retry(connection: sa.Connection, tenant: str, job_id: str) -> Job:
             f"job {job_id} cannot be retried: {gone[0].field} names job {gone[0].job_id}, which "
             "has been deleted; submit it with another one"
         )
+    tenants.check_room(connection, tenant, ended.gpus)
     job = lifecycle.move(
         connection,
         job_id,

@@ -275,7 +275,12 @@ def stop_job(
     operation_id="retry_job",
     status_code=202,
     response_model=JobView,
-    responses=answers.errors(NO_JOB, CONFLICT),
+    responses=answers.errors(
+        NO_JOB,
+        CONFLICT,
+        problems.DOMAIN[errors.QuotaSpent],
+        problems.DOMAIN[errors.QueueFull],
+    ),
 )
 def retry_job(
     context: Shared, who: Submitter, job_id: JobId, _query: Annotated[pages.NoQuery, Query()]

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from jobs import endings, lifecycle, outlook, processes, tenants
 from jobs.dialect import database_time
 from jobs.records import Job
+from jobs.states import JobStatus, WorkerWish
 from jobs.tables import jobs
 from tests.builders import LEASE_S, TENANT, claim, get, make_job, make_spec, queue_many, submit
 
@@ -19,9 +20,11 @@ def position(connection: sa.Connection, job: Job) -> int | None:
     return outlook.of(connection, job).position
 
 
-def worker(connection: sa.Connection, *, gpus: int = 0, slots: int = 1) -> None:
-    facts = {"gpus": gpus, "slots": slots, "busy": False}
-    processes.report(connection, processes.WORKER, "w", facts)
+def worker(
+    connection: sa.Connection, name: str = "w", *, gpus: int = 0, slots: int = 1, free: int = 1
+) -> None:
+    facts = {"gpus": gpus, "slots": slots, "free": free, "busy": False, "draining": False}
+    processes.report(connection, processes.WORKER, name, facts)
 
 
 def waits_for(connection: sa.Connection, job: Job) -> str | None:
@@ -65,6 +68,20 @@ def test_the_estimate_rests_on_the_slots_and_ones_own_last_jobs(
     assert starts[0] <= minute  # the second slot is free
     assert timedelta(minutes=30) <= starts[1] <= timedelta(minutes=31)
     assert timedelta(hours=1) <= starts[2] <= timedelta(hours=1) + minute
+
+
+def test_a_paused_worker_starts_nothing(connection: sa.Connection) -> None:
+    worker(connection, "paused", gpus=4, slots=4, free=3)
+    job = ask(connection, gpus=4)
+    running = make_job(connection, JobStatus.RUNNING, priority=1)
+    assert outlook.of(connection, job).waits_for == "a free worker"
+    processes.wish(connection, "paused", WorkerWish.PAUSE)
+    assert waits_for(connection, job) == "a worker: those that are up are paused or leave"
+    worker(connection, "w", slots=1)
+    assert waits_for(connection, job) == "a worker with 4 GPUs: the largest that is up has 0"
+    next_job = ask(connection, priority=1)
+    start = outlook.of(connection, next_job).estimated_start_at
+    assert start is not None, f"the slot of {running.id} is another worker's"
 
 
 def test_nothing_is_estimated_without_experience(connection: sa.Connection) -> None:

@@ -12,6 +12,7 @@ from jobs.endings import StoredArtifact
 from jobs.errors import QueueFull, QuotaSpent
 from jobs.recording import Report, StoredCheckpoint
 from jobs.retention import Rules, Sweep
+from jobs.states import JobStatus
 from jobs.tables import attempts, jobs
 from tests.builders import LEASE_S, TENANT, cancel, claim, make_spec, submit
 
@@ -148,3 +149,24 @@ def test_a_quota_that_means_nothing_is_refused(
     with pytest.raises(SystemExit):
         commands.main(["set-quota", "--tenant", "team", *wrong])
     assert wrong[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("quota", "refusal"),
+    [
+        ({"max_queued": 0}, QueueFull),
+        ({"max_running": 0}, QuotaSpent),
+        ({"max_gpu_seconds": 0.0}, QuotaSpent),
+        ({"max_stored_bytes": 0}, QuotaSpent),
+    ],
+)
+def test_a_retry_is_admitted_as_a_submit_is(
+    connection: sa.Connection, quota: dict[str, float], refusal: type[Exception]
+) -> None:
+    job = submit(connection)
+    cancel(connection, job.id)
+    set_quota(connection, **quota)
+    with pytest.raises(refusal):
+        wishes.retry(connection, TENANT, job.id)
+    set_quota(connection, **dict.fromkeys(quota))
+    assert wishes.retry(connection, TENANT, job.id).status is JobStatus.QUEUED

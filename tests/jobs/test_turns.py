@@ -122,6 +122,26 @@ def test_a_tenant_without_jobs_is_passed_over_then_unmarked(connection: sa.Conne
     assert not tenants.get(connection, "a").waiting
 
 
+def test_a_mark_is_kept_if_a_job_came_since_none_was_seen(postgres_engine: sa.Engine) -> None:
+    with db.writing(postgres_engine) as connection:
+        (job,) = queue(connection, "a")
+        wishes.cancel(connection, "a", job.id)
+
+    with postgres_engine.begin() as repair:
+
+        def submit_before_it_is_cleared(
+            _connection: object, _cursor: object, statement: str, *_rest: object
+        ) -> None:
+            if statement.startswith("UPDATE tenants"):
+                with db.writing(postgres_engine) as connection:
+                    queue(connection, "a")
+
+        sa.event.listen(repair, "before_cursor_execute", submit_before_it_is_cleared)
+        waiting.repair_waiting(repair)
+    with db.reading(postgres_engine) as connection:
+        assert tenants.get(connection, "a").waiting
+
+
 def test_wrong_counts_are_repaired_and_told(connection: sa.Connection) -> None:
     queue(connection, "a", 2)
     claimed(connection, 2)

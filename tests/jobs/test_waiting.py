@@ -1,6 +1,7 @@
 """Jobs that may not start yet: before their time, or before others have succeeded."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -214,6 +215,44 @@ def test_a_submit_beside_the_success_it_needs_is_not_forgotten(
         )
         with db.writing(engine) as connection:
             succeed(connection, last.id)
+
+
+def test_a_success_and_a_cancel_of_what_waits_for_it_do_not_block_each_other(
+    postgres_engine: sa.Engine,
+) -> None:
+    with db.writing(postgres_engine) as connection:
+        first = ask(connection)
+        last = ask(connection, after=[first.id])
+        claim(connection)
+
+    def cancel_last() -> JobStatus:
+        with db.writing(postgres_engine) as connection:
+            return cancel(connection, last.id).status
+
+    with ThreadPoolExecutor(1) as pool, postgres_engine.begin() as ending:
+        cancelled = []
+
+        def cancel_beside(
+            _connection: object, _cursor: object, statement: str, *_rest: object
+        ) -> None:
+            if statement.startswith("DELETE FROM job_dependencies"):
+                cancelled.append(pool.submit(cancel_last))
+                until_one_waits(postgres_engine)
+
+        sa.event.listen(ending, "after_cursor_execute", cancel_beside)
+        endings.succeed(ending, first.id, 1, result={}, stored=[])
+        ending.commit()
+        assert cancelled[0].result() is JobStatus.CANCELLED
+
+
+def until_one_waits(engine: sa.Engine) -> None:
+    blocked = sa.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with db.reading(engine) as connection:
+        while not connection.scalar(blocked):
+            pass
 
 
 def test_a_job_that_waits_too_long_fails(connection: sa.Connection) -> None:
