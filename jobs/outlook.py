@@ -12,7 +12,7 @@ from jobs.records import Job, Process, Tenant
 from jobs.states import JobStatus
 from jobs.tables import jobs
 from jobs.tables import tenants as tenant_table
-from jobs.turns import READY
+from jobs.turns import NEEDS, READY
 
 MOST = 1000  # a position that stands for itself or any larger one
 RECENT_JOBS = 20  # whose durations the estimate rests on
@@ -92,7 +92,7 @@ def position(connection: sa.Connection, job: Job, tenant: Tenant) -> int:
     its tenant's more urgent jobs, and of each other tenant those that start while that tenant's
     share is the smaller.
     """
-    ahead = _count(connection, [job.tenant], MOST, _more_urgent(job))
+    ahead = _more_urgent(connection, job)
     share = (tenant.running + ahead) / tenant.weight
     others = connection.execute(
         sa.select(tenant_table.c.name, tenant_table.c.running, tenant_table.c.weight)
@@ -117,27 +117,42 @@ def position(connection: sa.Connection, job: Job, tenant: Tenant) -> int:
     return min(ahead, MOST)
 
 
-def _more_urgent(job: Job) -> sa.ColumnElement[bool]:
-    return sa.or_(
-        jobs.c.priority > job.priority,
-        sa.and_(jobs.c.priority == job.priority, jobs.c.id < job.id),
+def _more_urgent(connection: sa.Connection, job: Job) -> int:
+    """The tenant's ready jobs that are more urgent, of each number of GPUs at most 2 * MOST.
+
+    By ranges of the index of ready jobs: nothing is read that does not count.
+    """
+    mine = (jobs.c.tenant == job.tenant, READY)
+    sizes = _sizes(mine)
+    of_size = sa.select(sa.literal(1)).where(*mine, sizes.c.needs == NEEDS)
+    before = (
+        of_size.where(jobs.c.priority > job.priority),
+        of_size.where(jobs.c.priority == job.priority, jobs.c.id < job.id),
     )
+    higher, older = (_at_most(MOST, some.correlate(sizes)) for some in before)
+    total = sa.select(sa.func.sum(higher + older)).where(sizes.c.needs.is_not(None))
+    return int(connection.scalar(total) or 0)
 
 
-def _count(
-    connection: sa.Connection,
-    names: list[str],
-    most: int,
-    only: sa.ColumnElement[bool] | None = None,
-) -> int:
+def _sizes(mine: tuple[sa.ColumnElement[bool], ...]) -> sa.CTE:
+    """Each number of GPUs that these jobs need, by one look into the index for each."""
+    least = sa.select(NEEDS).where(*mine).order_by(NEEDS).limit(1)
+    sizes = sa.select(least.scalar_subquery().label("needs")).cte("sizes", recursive=True)
+    larger = least.where(sizes.c.needs < NEEDS).correlate(sizes).scalar_subquery()
+    return sizes.union_all(sa.select(larger).where(sizes.c.needs.is_not(None)))
+
+
+def _count(connection: sa.Connection, names: list[str], most: int) -> int:
     """The ready jobs of these tenants, of each so many at most."""
     of_one = sa.select(sa.literal(1)).where(jobs.c.tenant == tenant_table.c.name, READY)
-    if only is not None:
-        of_one = of_one.where(only)
-    some = of_one.limit(most).correlate(tenant_table).subquery()
-    each = sa.select(sa.func.count()).select_from(some).scalar_subquery()
+    # Ordered as the index has them: the planner might read the table.
+    each = _at_most(most, of_one.order_by(NEEDS).correlate(tenant_table))
     total = sa.select(sa.func.sum(each)).where(tenant_table.c.name.in_(names))
     return int(connection.scalar(total) or 0)
+
+
+def _at_most(most: int, some: sa.Select[int]) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count()).select_from(some.limit(most).subquery()).scalar_subquery()
 
 
 def _estimate(

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from jobs import lifecycle, outlook, tenants, turns, waiting
-from jobs.tables import metadata
-from tests.builders import LEASE_S, TENANT, claim, queue_many, submit
+from jobs import lifecycle, outlook, queries, tenants, turns, waiting
+from jobs.tables import jobs, metadata
+from tests.builders import LEASE_S, TENANT, claim, make_spec, queue_many, submit
 
 QUEUED = 20_000
 MOST_ROWS = 60  # that one statement may read, of 20,000
@@ -61,6 +61,20 @@ def test_the_position_in_the_largest_queue_is_counted_to_its_limit_only(
         job = submit(connection, tenant="big")
         read = rows_read(connection, lambda c: outlook.of(c, job))
     assert max(read.values()) <= 2 * outlook.MOST
+
+
+@pytest.mark.parametrize("which", ["the oldest", "the most urgent"])
+def test_the_position_at_the_head_of_the_largest_queue_reads_no_more_than_is_before_it(
+    crowded: sa.Engine, which: str
+) -> None:
+    with crowded.begin() as connection:
+        if which == "the oldest":
+            oldest = sa.select(sa.func.min(jobs.c.id)).where(jobs.c.tenant == "big", turns.READY)
+            head = queries.get_job(connection, "big", connection.execute(oldest).scalar_one())
+        else:
+            head = submit(connection, make_spec(priority=1), tenant="big")
+        read = rows_read(connection, lambda c: outlook.of(c, head))
+    assert {statement: rows for statement, rows in read.items() if rows > MOST_ROWS} == {}
 
 
 def test_a_plan_without_its_index_is_found(crowded: sa.Engine) -> None:
