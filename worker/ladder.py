@@ -3,6 +3,10 @@
 import enum
 from typing import Protocol
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 
 class Reason(enum.Enum):
     """Why the supervisor wants the trainer to leave; a later one of higher value replaces it."""
@@ -40,7 +44,11 @@ class Ladder:
             self.reason = reason
         if self._since is None:
             self._since = now
-            self._process.ask("leave")
+            try:
+                self._process.ask("leave")
+            except OSError as error:  # no room for the flag, nor for a checkpoint
+                log.warning("flag_not_set", wish="leave", reason=str(error))
+                self.hurry(now=now)
 
     def hurry(self, *, now: float) -> None:
         """Let the grace be over."""

@@ -273,9 +273,17 @@ class Attempt:
         if wishes.cancel and self._ladder is not None:
             self._ladder.begin(Reason.CANCEL, now=time.monotonic())
         elif wishes.stop and not self._stop_asked and self._process is not None:
-            self._stop_asked = True
-            if self._ladder is None or self._ladder.reason is None:
-                self._process.ask("stop")
+            self._stop_asked = self._ask_to_stop(self._process)
+
+    def _ask_to_stop(self, process: TrainerProcess) -> bool:
+        """False if it could not be asked: then with the next report."""
+        if self._ladder is None or self._ladder.reason is None:
+            try:
+                process.ask("stop")
+            except OSError as error:
+                log.warning("flag_not_set", wish="stop", reason=str(error))
+                return False
+        return True
 
     def _conclude(self, ended: outcome.Exit) -> None:
         """Tell the database how the attempt ended, with all that it left."""

@@ -17,6 +17,8 @@ from jobs.states import AttemptOutcome, EventType, JobStatus
 from jobs.tables import jobs
 from netaug_core.errors import FailureClass
 from tests.worker.conftest import LEASE_S, TENANT, Bench, tiny_spec
+from tests.worker.test_guard import drop_rights
+from worker.guard import NAMESPACE, SUBREAPER
 
 Order = Callable[[Callable[[], None]], str]
 WAITS = "while not asked(): time.sleep(0.01)\n"
@@ -244,6 +246,66 @@ def test_stop_is_passed_on_and_the_result_counts(bench: Bench) -> None:
     job = bench.job(job_id)
     assert job.status is JobStatus.SUCCEEDED
     assert job.result == {"control": "stop", "test_accuracy": 0.5}
+
+
+FULL_DISK = """
+os.symlink("/dev/full", arguments["--control"] + ".new")
+say("progress", step=1, total_steps=2, epoch=1, total_epochs=1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("wish", "rest", "outcome"),
+    [
+        (wishes.cancel, "time.sleep(3600)", AttemptOutcome.CANCELLED),
+        (
+            wishes.stop,
+            "time.sleep(1)\nos.unlink(arguments['--control'] + '.new')\n"
+            + WAITS
+            + "say('finished', step=1, result={'test_accuracy': 0.5})",
+            AttemptOutcome.SUCCEEDED,
+        ),
+    ],
+)
+def test_a_wish_counts_also_while_the_disk_is_full(
+    bench: Bench, wish: Callable[..., object], rest: str, outcome: AttemptOutcome
+) -> None:
+    # fails if a flag that cannot be written ends the attempt as lost
+    job_id = bench.submit()
+    trainer = bench.script(FULL_DISK + rest)
+    thread = threading.Thread(target=bench.run, args=(bench.claim(),), kwargs={"trainer": trainer})
+    thread.start()
+    while bench.job(job_id).progress is None:
+        assert thread.is_alive()
+    bench.write(wish, TENANT, job_id)
+    thread.join(60)
+    assert attempts_of(bench, job_id) == [outcome]
+
+
+STARTED = """
+data = dict(name="d", digest="0" * 64, num_classes=2, num_train=1, num_validation=1, num_test=1)
+say("started", from_step=0, total_steps=1, total_epochs=1, dataset=data, environment={"threads": 1})
+say("failed", failure="bad_data", message="enough")
+"""
+
+
+@pytest.mark.parametrize("isolation", [NAMESPACE, SUBREAPER])
+def test_the_attempt_s_row_says_how_it_was_held_together(bench: Bench, isolation: str) -> None:
+    if isolation == NAMESPACE and os.geteuid() != 0:
+        pytest.skip("only root may make a PID namespace")
+    job_id = bench.submit()
+
+    def run() -> None:
+        drop_rights(isolation)  # of this thread alone
+        bench.run(trainer=bench.script(STARTED))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    with db.reading(bench.engine) as connection:
+        [attempt] = queries.list_attempts(connection, job_id)
+    assert attempt.environment is not None
+    assert attempt.environment["isolation"] == isolation
 
 
 def test_the_time_limit_ends_a_job_as_timeout(bench: Bench) -> None:
