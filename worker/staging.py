@@ -29,11 +29,9 @@ def work_directory(root: Path, name: str) -> Iterator[WorkDir]:
     """A new directory for one attempt, locked while its supervisor lives."""
     path = root / name
     shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(mode=DIRECTORY_MODE, parents=True)
     work = WorkDir(path)
     try:
-        with (path / LOCK_FILE).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _locked(path):
             work.output.mkdir()
             work.uploads.mkdir()
             yield work
@@ -41,26 +39,51 @@ def work_directory(root: Path, name: str) -> Iterator[WorkDir]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Make a directory and lock it; again, if a sweep took it for abandoned in between."""
+    while True:
+        path.mkdir(mode=DIRECTORY_MODE, parents=True)
+        with (path / LOCK_FILE).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fstat(lock.fileno()).st_nlink:
+                yield
+                return
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def sweep(root: Path) -> int:
     """Kill processes and remove directories whose supervisor is dead; how many directories."""
-    removed = 0
     root.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     for pid in orphans(root):
         log.warning("orphan_killed", pid=pid)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    for path in root.iterdir():
-        if _is_abandoned(path):
+    return sum(map(_remove_abandoned, root.iterdir()))
+
+
+def _remove_abandoned(path: Path) -> bool:
+    with _abandoned(path) as is_abandoned:
+        if is_abandoned:
             shutil.rmtree(path, ignore_errors=True)
-            removed += 1
-    return removed
+    return is_abandoned
 
 
 def _is_abandoned(path: Path) -> bool:
-    with contextlib.suppress(OSError), (path / LOCK_FILE).open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
+    with _abandoned(path) as is_abandoned:
+        return is_abandoned
+
+
+@contextmanager
+def _abandoned(path: Path) -> Iterator[bool]:
+    """Whether no supervisor holds it; none can while it is looked at."""
+    with contextlib.ExitStack() as held:
+        is_free = False
+        with contextlib.suppress(OSError):
+            lock = held.enter_context((path / LOCK_FILE).open())
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_free = True
+        yield is_free
 
 
 def orphans(root: Path) -> Iterator[int]:

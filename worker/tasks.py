@@ -128,6 +128,7 @@ def _leave_quickly(_signal: int, _frame: object) -> None:
 
 @signals.worker_ready.connect
 def _on_ready(**_: Any) -> None:
+    claims()  # made, with all it needs, before any thread asks: two would make one each
     signal.signal(signal.SIGQUIT, _leave_quickly)
     removed = staging.sweep(settings().work_dir)
     _keep_warm()

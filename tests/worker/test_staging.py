@@ -5,6 +5,7 @@ import hashlib
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +181,24 @@ def test_a_sweep_kills_marked_processes_of_dead_supervisors_only(tmp_path: Path)
         for process in processes.values():
             process.kill()
             process.wait()
+
+
+def test_a_sweep_between_a_directory_and_its_lock_does_not_take_it(tmp_path: Path) -> None:
+    # fails if the supervisor goes on in a directory that was removed before it had the lock
+    swept = []
+
+    def sweep_once(_frame: object, event: str, called: object) -> None:
+        if event == "c_call" and called is fcntl.flock and not swept:
+            swept.append(None)  # before: the sweep locks, too
+            swept.append(staging.sweep(tmp_path))
+
+    sys.setprofile(sweep_once)
+    try:
+        with staging.work_directory(tmp_path, "attempt") as work:
+            sys.setprofile(None)
+            assert swept == [None, 1]
+            assert work.output.is_dir()
+            assert staging.sweep(tmp_path) == 0
+    finally:
+        sys.setprofile(None)
+    assert list(tmp_path.iterdir()) == []
