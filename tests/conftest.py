@@ -1,6 +1,7 @@
 """Real servers and databases for every test: Postgres and Redis of this run's own, and SQLite."""
 
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,3 +101,19 @@ def pytest_testnodedown(node: "WorkerController") -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for version in sorted(set(_versions)):
         terminalreporter.write_line(f"tested against {version}")
+
+
+@pytest.fixture
+def freezer() -> Iterator[Path]:
+    """A control group whose processes cannot die while it is frozen."""
+    group = Path("/sys/fs/cgroup/freezer") / f"netaug-{uuid.uuid4().hex}"
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("no freezer of cgroup v1 here, or no right to use it")
+    yield group
+    (group / "freezer.state").write_text("THAWED")
+    deadline = time.monotonic() + 30
+    while (group / "tasks").read_text():
+        assert time.monotonic() < deadline
+    group.rmdir()

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -334,22 +333,6 @@ def test_a_trainer_gets_no_core_dumps_and_no_new_rights(start: Start) -> None:
     )
     assert guard.stdout is not None
     assert guard.stdout.readline() == b"(0, 0) 77 True\n"
-
-
-@pytest.fixture
-def freezer() -> Iterator[Path]:
-    """A control group whose processes cannot die while it is frozen."""
-    group = Path("/sys/fs/cgroup/freezer") / f"netaug-{uuid.uuid4().hex}"
-    try:
-        group.mkdir()
-    except OSError:
-        pytest.skip("no freezer of cgroup v1 here, or no right to use it")
-    yield group
-    (group / "freezer.state").write_text("THAWED")
-    deadline = time.monotonic() + 30
-    while (group / "tasks").read_text():
-        assert time.monotonic() < deadline
-    group.rmdir()
 
 
 def test_what_cannot_be_killed_is_told(start: Start, freezer: Path) -> None:
