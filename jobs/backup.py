@@ -20,7 +20,7 @@ from jobs.dialect import UtcDateTime, follow_sequence, snapshot
 from jobs.errors import BackupUnusable, ObjectMissing
 from jobs.ids import new_id
 from jobs.storage import Storage
-from jobs.tables import artifacts, checkpoints, jobs, metadata
+from jobs.tables import artifacts, checkpoints, metadata
 from jobs.tables import processes as process_table
 from netaug_core.datasets import file_digest
 
@@ -80,8 +80,7 @@ def restore(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
     schema.upgrade(engine)
     with db.reading(engine) as connection:
         revision = schema.revision(connection)
-        if connection.execute(sa.select(jobs.c.id).limit(1)).first() is not None:
-            raise BackupUnusable("the database has jobs already; restore into an empty one")
+        _check_empty(connection)
     if manifest["revision"] != revision:
         raise BackupUnusable(
             f"{directory} is of schema {manifest['revision']}, this release has {revision}; "
@@ -91,6 +90,14 @@ def restore(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
     with db.writing(engine) as connection:
         rows = sum(_load(connection, table, directory) for table in TABLES)
     return Outcome(rows, *objects)
+
+
+def _check_empty(connection: sa.Connection) -> None:
+    for table in TABLES:
+        if connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first():
+            raise BackupUnusable(
+                f"the database has rows in {table.name} already; restore into an empty one"
+            )
 
 
 @contextmanager

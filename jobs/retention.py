@@ -63,7 +63,12 @@ def surplus(
     if job.status is JobStatus.SUCCEEDED or _is_over(job, rules.checkpoint_days, now):
         return list(held)
     newest_first = sorted(held, key=lambda c: (c.step, c.attempt), reverse=True)
-    return newest_first[rules.checkpoints_kept :]
+    beyond = newest_first[rules.checkpoints_kept :]
+    if job.status is JobStatus.RUNNING and held:
+        # Its attempt may have begun before what an earlier one reached, and goes on from there.
+        newest = max(held, key=lambda c: (c.attempt, c.step))
+        return [checkpoint for checkpoint in beyond if checkpoint != newest]
+    return beyond
 
 
 def _is_over(job: Standing, days: float | None, now: datetime) -> bool:

@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from jobs import backup, db, processes, removal, retention
+from jobs import backup, db, keys, processes, removal, retention, schema
 from jobs.__main__ import main
 from jobs.errors import BackupUnusable, StorageUnavailable
+from jobs.keys import Scope
 from jobs.recording import StoredCheckpoint, append_checkpoints
 from jobs.records import Job
 from jobs.settings import Settings
@@ -180,6 +181,17 @@ def test_a_database_with_jobs_is_not_overwritten(
     backup.back_up(engine, storage, tmp_path / "backup")
     with pytest.raises(BackupUnusable, match="empty one"):
         backup.restore(engine, storage, tmp_path / "backup")
+
+
+def test_a_database_with_nothing_but_a_key_is_not_overwritten(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    schema.upgrade(new_engine)
+    with new_engine.begin() as connection:
+        keys.create(connection, tenant="team", name="mine", scopes=frozenset({Scope.READ}))
+    with pytest.raises(BackupUnusable, match="empty one"):
+        backup.restore(new_engine, storage, tmp_path / "backup")
 
 
 def test_the_commands_print_what_they_did(

@@ -194,6 +194,19 @@ def test_a_job_that_is_retried_resumes_from_what_was_kept(
         assert [c.step for c in claim(connection).checkpoints] == [3, 2]
 
 
+def test_the_newest_checkpoint_of_a_running_attempt_is_kept(
+    engine: sa.Engine, storage: Storage, file: Path
+) -> None:
+    with engine.begin() as connection:
+        job = make(connection, storage, file, Given(JobStatus.FAILED, [5, 6, 7], 0))
+        wishes.retry(connection, TENANT, job.id)
+        add_checkpoints(connection, storage, file, claim(connection).job, [2, 3])  # it began anew
+    sweep(engine, storage)
+    with engine.begin() as connection:
+        left = connection.execute(sa.select(checkpoints.c.attempt, checkpoints.c.step)).all()
+    assert sorted(tuple(row) for row in left) == [(1, 6), (1, 7), (2, 3)]
+
+
 def test_a_job_that_another_transaction_holds_has_its_turn_later(
     postgres_engine: sa.Engine, storage: Storage, file: Path
 ) -> None:
