@@ -24,16 +24,20 @@ def running(installation: Installation) -> str:
 
 
 def test_a_frozen_workers_trainer_is_dead_before_another_takes_the_job(
-    installation: Installation, running: str
+    installation: Installation,
 ) -> None:
-    frozen = installation.running[-1]
+    installation.start("dispatcher")
+    workers = [installation.start("worker") for _ in range(2)]
+    # So long that it would go on beside the second attempt, if nobody ended it.
+    job_id = installation.submit_directly(chain_spec(epochs=20, step_ms=30))
+    installation.until(lambda: installation.checkpointed(job_id) >= 10, "a checkpoint is stored")
+    [frozen] = [worker for worker in workers if installation.trainers(worker)]
     family = installation.family(frozen)
     frozen.send_signal(signal.SIGSTOP)
-    installation.until(lambda: all(map(is_dead, family)), "its guard, not frozen, ends it")
-    installation.start("worker")
-    installation.until(lambda: installation.job(running).attempt == 2, "another takes the job")
+    installation.until(lambda: installation.job(job_id).attempt == 2, "the other takes the job")
+    assert all(map(is_dead, family)), "its guard, not frozen, has ended it"
     frozen.send_signal(signal.SIGCONT)
-    finish_on_the_second_attempt(installation, running, frozen)
+    finish_on_the_second_attempt(installation, job_id, frozen)
 
 
 def test_a_machine_that_froze_ends_its_attempt_when_it_wakes(

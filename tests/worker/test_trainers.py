@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from jobs import db, queries
 from jobs.settings import Settings
@@ -16,7 +17,7 @@ from tests.worker.conftest import Bench
 from worker import staging
 from worker.stuck import Stuck
 from worker.trainer_process import MARKER, Devices
-from worker.trainers import WarmTrainers
+from worker.trainers import WarmTrainer, WarmTrainers
 
 ANY = Devices()
 GONE_S = 30.0
@@ -28,6 +29,16 @@ def warm(settings: Settings) -> Iterator[WarmTrainers]:
     trainers = WarmTrainers(settings, Stuck())
     yield trainers
     trainers.keep(0)
+
+
+@pytest.fixture
+def no_database(tmp_path: Path) -> Settings:
+    """What a trainer needs of the settings: no database is one of them."""
+    return Settings(
+        database_url=SecretStr("postgresql://canary"),
+        storage_url=f"file://{tmp_path}/storage",
+        work_dir=tmp_path / "work",
+    )
 
 
 def trainer_of(guard: psutil.Process) -> psutil.Process:
@@ -83,40 +94,39 @@ def test_one_that_died_is_missed_by_no_job(bench: Bench, warm: WarmTrainers) -> 
 
 
 @pytest.mark.parametrize(
-    ("device", "devices", "fits"),
+    ("device", "fits"),
     [
-        ("auto", Devices(None, "0"), True),
-        ("auto", Devices(1, "1"), True),
-        ("auto", Devices(2, "0,1"), False),  # a process for each GPU
-        ("auto", Devices(0, ""), False),  # on a CPU memory has a limit that GPUs know not
-        ("cpu", Devices(0), True),
-        ("cpu", Devices(None), True),
+        ("auto", [Devices(None, "0"), Devices(1, "1")]),
+        ("cpu", [Devices(0), Devices(None), Devices(1)]),
     ],
 )
 def test_it_is_taken_by_jobs_that_have_its_limits(
-    settings: Settings, warm: WarmTrainers, device: str, devices: Devices, fits: bool
+    no_database: Settings, device: str, fits: list[Devices]
 ) -> None:
-    settings.device, settings.trainer_memory_bytes = device, 1 << 33
-    warm.keep(1)
-    taken = warm.take(devices)
-    assert (taken is not None) == fits
-    if taken is not None:
-        taken.__exit__()
+    no_database.device, no_database.trainer_memory_bytes = device, 1 << 33
+    # A process for each GPU; and on a CPU memory has a limit that GPUs know not.
+    others = [Devices(2, "0,1"), *([Devices(0, "")] if device == "auto" else [])]
+    with WarmTrainer(no_database, Stuck()) as trainer:
+        for devices in fits:
+            assert trainer.is_fit_for(no_database, devices)
+        for devices in others:
+            assert not trainer.is_fit_for(no_database, devices)
 
 
 def test_it_knows_no_secret_and_has_the_directory_of_its_attempt(
-    settings: Settings, warm: WarmTrainers, monkeypatch: pytest.MonkeyPatch
+    no_database: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NETAUG_DATABASE_URL", "postgresql://canary")
+    warm = WarmTrainers(no_database, Stuck())
     warm.keep(1)
     (guard,) = guards()
     trainer = trainer_of(guard)
     environment = trainer.environ()
     assert "canary" not in str(environment)
     directory = Path(environment[MARKER])
-    assert (directory.parent, environment["TMPDIR"]) == (settings.work_dir, str(directory))
-    assert list(staging.orphans(settings.work_dir)) == []
-    assert staging.sweep(settings.work_dir) == 0
+    assert (directory.parent, environment["TMPDIR"]) == (no_database.work_dir, str(directory))
+    assert list(staging.orphans(no_database.work_dir)) == []
+    assert staging.sweep(no_database.work_dir) == 0
     warm.keep(0)
     assert is_gone(trainer)
     assert not directory.exists()
