@@ -92,7 +92,8 @@ def position(connection: sa.Connection, job: Job, tenant: Tenant) -> int:
     its tenant's more urgent jobs, and of each other tenant those that start while that tenant's
     share is the smaller.
     """
-    ahead = _more_urgent(connection, job)
+    before = {"tenant": job.tenant, "priority": job.priority, "id": job.id}
+    ahead = int(connection.scalar(_MORE_URGENT, before) or 0)
     share = (tenant.running + ahead) / tenant.weight
     others = connection.execute(
         sa.select(tenant_table.c.name, tenant_table.c.running, tenant_table.c.weight)
@@ -113,25 +114,30 @@ def position(connection: sa.Connection, job: Job, tenant: Tenant) -> int:
         by_turns.setdefault(turns, []).append(other.name)
     for turns, names in sorted(by_turns.items()):
         if ahead < MOST:
-            ahead += _count(connection, names, min(turns, MOST - ahead))
+            of_each = {"names": names, "most": min(turns, MOST - ahead)}
+            ahead += int(connection.scalar(_OF_EACH, of_each) or 0)
     return min(ahead, MOST)
 
 
-def _more_urgent(connection: sa.Connection, job: Job) -> int:
-    """The tenant's ready jobs that are more urgent, of each number of GPUs at most 2 * MOST.
+def _at_most(most: sa.ColumnElement[int], some: sa.Select[int]) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count()).select_from(some.limit(most).subquery()).scalar_subquery()
+
+
+def _count_more_urgent() -> sa.Select[int]:
+    """A tenant's ready jobs before one, of each number of GPUs at most 2 * MOST.
 
     By ranges of the index of ready jobs: nothing is read that does not count.
     """
-    mine = (jobs.c.tenant == job.tenant, READY)
+    mine = (jobs.c.tenant == sa.bindparam("tenant"), READY)
+    priority = sa.bindparam("priority", type_=sa.Integer)
     sizes = _sizes(mine)
     of_size = sa.select(sa.literal(1)).where(*mine, sizes.c.needs == NEEDS)
     before = (
-        of_size.where(jobs.c.priority > job.priority),
-        of_size.where(jobs.c.priority == job.priority, jobs.c.id < job.id),
+        of_size.where(jobs.c.priority > priority),
+        of_size.where(jobs.c.priority == priority, jobs.c.id < sa.bindparam("id")),
     )
-    higher, older = (_at_most(MOST, some.correlate(sizes)) for some in before)
-    total = sa.select(sa.func.sum(higher + older)).where(sizes.c.needs.is_not(None))
-    return int(connection.scalar(total) or 0)
+    higher, older = (_at_most(sa.literal(MOST), some.correlate(sizes)) for some in before)
+    return sa.select(sa.func.sum(higher + older)).where(sizes.c.needs.is_not(None))
 
 
 def _sizes(mine: tuple[sa.ColumnElement[bool], ...]) -> sa.CTE:
@@ -142,17 +148,19 @@ def _sizes(mine: tuple[sa.ColumnElement[bool], ...]) -> sa.CTE:
     return sizes.union_all(sa.select(larger).where(sizes.c.needs.is_not(None)))
 
 
-def _count(connection: sa.Connection, names: list[str], most: int) -> int:
-    """The ready jobs of these tenants, of each so many at most."""
+def _count_of_each() -> sa.Select[int]:
+    """The ready jobs of some tenants, of each so many at most."""
     of_one = sa.select(sa.literal(1)).where(jobs.c.tenant == tenant_table.c.name, READY)
     # Ordered as the index has them: the planner might read the table.
+    most = sa.bindparam("most", type_=sa.Integer)
     each = _at_most(most, of_one.order_by(NEEDS).correlate(tenant_table))
-    total = sa.select(sa.func.sum(each)).where(tenant_table.c.name.in_(names))
-    return int(connection.scalar(total) or 0)
+    named = tenant_table.c.name.in_(sa.bindparam("names", expanding=True))
+    return sa.select(sa.func.sum(each)).where(named)
 
 
-def _at_most(most: int, some: sa.Select[int]) -> sa.ScalarSelect[int]:
-    return sa.select(sa.func.count()).select_from(some.limit(most).subquery()).scalar_subquery()
+# Built once: building one costs more than sending it.
+_MORE_URGENT = _count_more_urgent()
+_OF_EACH = _count_of_each()
 
 
 def _estimate(
