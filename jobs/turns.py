@@ -34,7 +34,9 @@ def next_job(connection: sa.Connection, *, gpus: int) -> Turn | None:
     Returns:
         None if no job may start there, or other claimers were faster.
     """
-    busy: list[str] = []  # tenants whose jobs other claimers hold
+    # Tenants whose jobs other claimers hold, or whose most urgent one needs more slots than are
+    # left to its tenant: if less urgent ones took those, it would never start.
+    busy: list[str] = []
     for _ in range(TRIES):
         first, second = _first_two(connection, gpus, busy)
         if first is None:
@@ -42,15 +44,14 @@ def next_job(connection: sa.Connection, *, gpus: int) -> Turn | None:
         # Given up, a choice lets its locks go: to wait for another tenant's row with this one's
         # locked could be waiting in a circle.
         with connection.begin_nested() as choice:
-            held = _hold(connection, first.name, min(gpus, first.room))
-            if held is None:
+            held = _hold(connection, first.name, min(gpus, first.most))
+            if held is None or quotas.slots(held.gpus) > first.room:
                 busy.append(first.name)
             elif quotas.take_slots(
                 connection, first.name, quotas.slots(held.gpus), ahead_of=second
             ):
                 return Turn(held.id, first.name)
-            else:
-                choice.rollback()
+            choice.rollback()
     return None
 
 
@@ -61,6 +62,7 @@ def _first_two(connection: sa.Connection, gpus: int, busy: list[str]) -> tuple[A
 
 
 def _next_tenants() -> sa.Select[Any]:
+    most = sa.func.coalesce(tenants.c.max_running, sa.literal_column("1000000"))
     room = sa.func.coalesce(tenants.c.max_running - tenants.c.running, sa.literal_column("1000000"))
     gpus = sa.bindparam("gpus", type_=sa.Integer)
     fits = sa.case((room < gpus, room), else_=gpus) >= NEEDS
@@ -74,7 +76,13 @@ def _next_tenants() -> sa.Select[Any]:
         .scalar_subquery()
     )
     return (
-        sa.select(tenants.c.name, tenants.c.share, tenants.c.recent, room.label("room"))
+        sa.select(
+            tenants.c.name,
+            tenants.c.share,
+            tenants.c.recent,
+            room.label("room"),
+            most.label("most"),
+        )
         .where(
             tenants.c.waiting,
             room >= 1,

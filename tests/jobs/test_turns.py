@@ -89,6 +89,35 @@ def test_a_job_of_many_gpus_counts_as_many_slots(connection: sa.Connection) -> N
     assert running(connection, "a") == 0
 
 
+def test_a_tenants_large_job_is_not_overtaken_by_its_small_ones(
+    connection: sa.Connection,
+) -> None:
+    tenants.set_quota(connection, "a", {"max_running": 4})
+    small = queue(connection, "a", 2)
+    for job in small:
+        assert try_claim(connection, 4).job.id == job.id
+    (large,) = queue(connection, "a")
+    connection.execute(sa.update(jobs).where(jobs.c.id == large.id).values(gpus=4))
+    (overtakes,) = queue(connection, "a")
+    (others,) = queue(connection, "b")
+    assert try_claim(connection, 4).job.id == others.id
+    assert try_claim(connection, 4) is None
+    for job in small:
+        endings.succeed(connection, job.id, 1, result={}, stored=[])
+    assert try_claim(connection, 4).job.id == large.id
+    endings.succeed(connection, large.id, 1, result={}, stored=[])
+    assert try_claim(connection, 4).job.id == overtakes.id
+
+
+def test_a_job_beyond_its_tenants_whole_quota_holds_up_no_other(
+    connection: sa.Connection,
+) -> None:
+    (large, small) = queue(connection, "a", 2)
+    connection.execute(sa.update(jobs).where(jobs.c.id == large.id).values(gpus=4))
+    tenants.set_quota(connection, "a", {"max_running": 2})
+    assert try_claim(connection, 4).job.id == small.id
+
+
 @pytest.mark.parametrize("end", ["succeed", "fail", "cancelled", "release", "expire"])
 def test_every_end_gives_the_slot_back(connection: sa.Connection, end: str) -> None:
     submit(connection)
