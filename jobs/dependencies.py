@@ -1,7 +1,8 @@
 """Jobs that wait for others to succeed. A row stands for one that has not succeeded yet.
 
-Locks are taken in one order: the job that ends; the jobs that wait for it, by their ids; rows of
-`job_dependencies`, of one job by what it needs; then the tenant.
+Locks are taken in one order: the job that ends, or all of several that end together; the jobs that
+wait for it, by their ids; rows of `job_dependencies`, of one job by what it needs; then the tenant.
+A retry, too, takes what its job needs before the job.
 """
 
 from collections.abc import Sequence

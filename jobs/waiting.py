@@ -67,18 +67,23 @@ def end_overdue(connection: sa.Connection, *, limit: int = BATCH) -> list[str]:
 
 def end_hopeless(connection: sa.Connection, *, limit: int = BATCH) -> list[str]:
     """Fail jobs that wait for one which failed or was cancelled; their ids."""
+    waits = job_dependencies.c.job_id
+    hopeless = sa.select(waits).where(job_dependencies.c.broken)
+    found = connection.scalars(hopeless.distinct().order_by(waits).limit(limit)).all()
+    if not found:
+        return []
+    in_order = sa.select(jobs.c.id).where(jobs.c.id.in_(found)).order_by(jobs.c.id)
+    held = connection.scalars(in_order.with_for_update(skip_locked=True)).all()
     broken = connection.execute(
-        sa.select(jobs.c.id, sa.func.min(job_dependencies.c.needs).label("needs"))
-        .join(job_dependencies, job_dependencies.c.job_id == jobs.c.id)
-        .where(job_dependencies.c.broken)
-        .group_by(jobs.c.id)
-        .order_by(jobs.c.id)
-        .limit(limit)
+        hopeless.add_columns(sa.func.min(job_dependencies.c.needs).label("needs"))
+        .where(waits.in_(held))
+        .group_by(waits)
+        .order_by(waits)
     ).all()
     for row in broken:
         message = f"resources.after: job {row.needs} did not succeed; retry that one, then this one"
-        _fail(connection, row.id, FailureClass.USER_ERROR, message)
-    return [row.id for row in broken]
+        _fail(connection, row.job_id, FailureClass.USER_ERROR, message)
+    return [row.job_id for row in broken]
 
 
 def _fail(connection: sa.Connection, job_id: str, failure: FailureClass, message: str) -> None:

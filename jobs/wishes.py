@@ -104,13 +104,13 @@ def retry(connection: sa.Connection, tenant: str, job_id: str) -> Job:
             that it waits for is gone or did not succeed.
         QueueFull, QuotaSpent: the tenant may not queue this job again now.
     """
+    resources = queries.get_job(connection, tenant, job_id).spec["resources"]
+    needed = dependencies.hold(connection, tenant, resources.get("after", ()))
     ended = queries.lock_job(connection, tenant, job_id)
     if ended.status is JobStatus.SUCCEEDED:
         raise IllegalStateChange(f"job {job_id} has succeeded; submit its spec for another run")
     if not ended.status.is_final:
         return ended
-    resources = ended.spec["resources"]
-    needed = dependencies.hold(connection, tenant, resources.get("after", ()))
     if needed.refusals:
         raise IllegalStateChange(f"job {job_id} cannot be retried: {needed.refusals[0].detail}")
     gone = sources.hold(connection, tenant, ended.spec)

@@ -1,7 +1,7 @@
 """Jobs that may not start yet: before their time, or before others have succeeded."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -237,7 +237,7 @@ def test_a_success_and_a_cancel_of_what_waits_for_it_do_not_block_each_other(
         ) -> None:
             if statement.startswith("DELETE FROM job_dependencies"):
                 cancelled.append(pool.submit(cancel_last))
-                until_one_waits(postgres_engine)
+                until_waiting(postgres_engine)
 
         sa.event.listen(ending, "after_cursor_execute", cancel_beside)
         endings.succeed(ending, first.id, 1, result={}, stored=[])
@@ -245,13 +245,75 @@ def test_a_success_and_a_cancel_of_what_waits_for_it_do_not_block_each_other(
         assert cancelled[0].result() is JobStatus.CANCELLED
 
 
-def until_one_waits(engine: sa.Engine) -> None:
+def test_an_end_in_vain_and_a_cancel_do_not_block_each_other(postgres_engine: sa.Engine) -> None:
+    """Both jobs that wait in vain are held before what they wait for."""
+    with db.writing(postgres_engine) as connection:
+        first = ask(connection)
+        second = ask(connection, after=[first.id])
+        last = ask(connection, after=[first.id, second.id])
+        cancel(connection, first.id)
+
+    def cancel_last() -> object:
+        with db.writing(postgres_engine) as connection:
+            try:
+                return cancel(connection, last.id)
+            except IllegalStateChange:  # it has failed already
+                return None
+
+    with ThreadPoolExecutor(1) as pool, postgres_engine.begin() as dispatcher:
+        cancelled: list[Future[object]] = []
+
+        def cancel_beside(
+            _connection: object, _cursor: object, statement: str, *_rest: object
+        ) -> None:
+            if statement.startswith("DELETE FROM job_dependencies") and not cancelled:
+                cancelled.append(pool.submit(cancel_last))
+                until_waiting(postgres_engine)
+
+        sa.event.listen(dispatcher, "after_cursor_execute", cancel_beside)
+        assert waiting.end_hopeless(dispatcher) == [second.id, last.id]
+        dispatcher.commit()
+        assert cancelled[0].result() is None
+
+
+def test_a_retry_beside_the_success_it_needs_does_not_block_it(
+    postgres_engine: sa.Engine,
+) -> None:
+    """A retry that held its job first would wait for the job that waits for it."""
+    with db.writing(postgres_engine) as connection:
+        first = ask(connection)
+        last = ask(connection, after=[first.id])
+        claim(connection)
+
+    def retry() -> Job:
+        with db.writing(postgres_engine) as connection:
+            return wishes.retry(connection, TENANT, last.id)
+
+    def finish() -> None:
+        with db.writing(postgres_engine) as connection:
+            endings.succeed(connection, first.id, 1, result={}, stored=[])
+
+    with ThreadPoolExecutor(2) as pool:
+        with db.writing(postgres_engine) as connection:
+            cancel(connection, last.id)
+            retried = pool.submit(retry)
+            until_waiting(postgres_engine)
+            finished = pool.submit(finish)
+            until_waiting(postgres_engine, 2)
+        finished.result()
+        assert retried.result().status is JobStatus.QUEUED
+    with db.writing(postgres_engine) as connection:
+        succeed(connection, last.id)
+
+
+def until_waiting(engine: sa.Engine, count: int = 1) -> None:
+    """Until so many transactions wait for others."""
     blocked = sa.text(
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     with db.reading(engine) as connection:
-        while not connection.scalar(blocked):
+        while connection.scalar(blocked) < count:
             pass
 
 
