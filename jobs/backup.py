@@ -2,32 +2,35 @@
 
 The rows come first: an object is stored before a row names it and never changes, so all that the
 rows of that moment name is there to be copied, as long as nothing is removed meanwhile.
+
+A directory may be written to again: each backup has a rows directory of its own, and objects never
+change. The manifest names the rows, is written last, and replaces the earlier one by a rename.
 """
 
 import json
-import threading
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from jobs import db, processes, schema
+from jobs import db, schema
 from jobs.dialect import UtcDateTime, follow_sequence, snapshot
 from jobs.errors import BackupUnusable, ObjectMissing
+from jobs.hold import Hold
 from jobs.ids import new_id
-from jobs.storage import Storage
+from jobs.storage import Storage, flush
 from jobs.tables import artifacts, checkpoints, metadata
 from jobs.tables import processes as process_table
 from netaug_core.datasets import file_digest
 
 MANIFEST = "manifest.json"  # written last: without it a backup is not whole
-FORMAT = 1
+FORMAT = 2
 ROWS = 1000
-HOLD_S = 5.0
 NAMING = (artifacts, checkpoints)  # tables whose rows name objects
 TABLES = [table for table in metadata.sorted_tables if table is not process_table]
 
@@ -38,6 +41,14 @@ class Named:
 
     key: str
     size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """A table's file."""
+
+    rows: int
     sha256: str
 
 
@@ -54,19 +65,33 @@ class Outcome:
 def back_up(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
     """Copy rows and objects. Into a directory with an earlier backup, only objects it lacks.
 
+    An earlier backup in the directory stays as it is until this one is whole and on the disk.
+
     Raises:
-        StorageUnavailable: the store does not answer; the backup is not whole.
+        StorageUnavailable: the store does not answer.
+        BackupInterrupted: objects may have been removed meanwhile.
     """
-    (directory / MANIFEST).unlink(missing_ok=True)
-    _rows_directory(directory).mkdir(parents=True, exist_ok=True)
-    with _nothing_removed(engine):
-        with snapshot(engine) as connection:
-            revision = schema.revision(connection)
-            counts = {table.name: _dump(connection, table, directory) for table in TABLES}
-        copied = _copy_objects(storage, directory)
-    outcome = Outcome(sum(counts.values()), *copied)
-    _write_manifest(directory, {"format": FORMAT, "revision": revision, "rows": counts})
-    return outcome
+    rows = directory / new_id("rows")
+    rows.mkdir(parents=True)
+    try:
+        with Hold(engine) as hold:
+            with snapshot(engine) as connection:
+                revision = schema.revision(connection)
+                tables = {table.name: _dump(connection, table, rows) for table in TABLES}
+            flush(rows)
+            copied = _copy_objects(storage, directory, rows, hold)
+            hold.confirm()
+    except BaseException:
+        shutil.rmtree(rows, ignore_errors=True)
+        raise
+    manifest = {"format": FORMAT, "revision": revision, "rows": rows.name}
+    _write_manifest(
+        directory, {**manifest, "tables": {name: asdict(of) for name, of in tables.items()}}
+    )
+    for earlier in directory.glob("rows*"):
+        if earlier != rows:
+            shutil.rmtree(earlier)
+    return Outcome(sum(dumped.rows for dumped in tables.values()), *copied)
 
 
 def restore(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
@@ -86,10 +111,14 @@ def restore(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
             f"{directory} is of schema {manifest['revision']}, this release has {revision}; "
             "restore with the release that made it, then migrate"
         )
-    objects = _put_objects(storage, directory)
+    rows = directory / manifest["rows"]
+    tables = {name: Dumped(**told) for name, told in manifest["tables"].items()}
+    _check_rows(rows, tables)
+    objects = _put_objects(storage, directory, rows)
     with db.writing(engine) as connection:
-        rows = sum(_load(connection, table, directory) for table in TABLES)
-    return Outcome(rows, *objects)
+        for table in TABLES:
+            _load(connection, table, rows, tables[table.name])
+    return Outcome(sum(dumped.rows for dumped in tables.values()), *objects)
 
 
 def _check_empty(connection: sa.Connection) -> None:
@@ -100,49 +129,30 @@ def _check_empty(connection: sa.Connection) -> None:
             )
 
 
-@contextmanager
-def _nothing_removed(engine: sa.Engine) -> Iterator[None]:
-    """Dispatchers remove no object before the end; if this process dies, for half a minute."""
-    name, ended = new_id("backup"), threading.Event()
-
-    def report() -> None:
-        with db.writing(engine) as connection:
-            processes.report(connection, processes.BACKUP, name, {})
-
-    def go_on() -> None:
-        while not ended.wait(HOLD_S):
-            report()
-
-    report()
-    reporter = threading.Thread(target=go_on, name="backup-hold", daemon=True)
-    reporter.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        reporter.join()
-        with db.writing(engine) as connection:
-            processes.leave(connection, processes.BACKUP, name)
+def _check_rows(rows: Path, tables: dict[str, Dumped]) -> None:
+    for table in TABLES:
+        file = _rows_file(rows, table)
+        if not file.is_file() or file_digest(file) != tables[table.name].sha256:
+            raise BackupUnusable(
+                f"{file} is gone or has changed since the backup; restore another copy of it"
+            )
 
 
-def _rows_directory(directory: Path) -> Path:
-    return directory / "rows"
+def _rows_file(rows: Path, table: sa.Table) -> Path:
+    return rows / f"{table.name}.jsonl"
 
 
-def _rows_file(directory: Path, table: sa.Table) -> Path:
-    return _rows_directory(directory) / f"{table.name}.jsonl"
-
-
-def _dump(connection: sa.Connection, table: sa.Table, directory: Path) -> int:
-    count = 0
-    rows = connection.execution_options(yield_per=ROWS).execute(
+def _dump(connection: sa.Connection, table: sa.Table, rows: Path) -> Dumped:
+    path, count = _rows_file(rows, table), 0
+    found = connection.execution_options(yield_per=ROWS).execute(
         sa.select(table).order_by(*table.primary_key)  # what a row of the table refers to is older
     )
-    with _rows_file(directory, table).open("w") as file:
-        for row in rows:
+    with path.open("w") as file:
+        for row in found:
             file.write(json.dumps(dict(row._mapping), default=_plain) + "\n")
             count += 1
-    return count
+    flush(path)
+    return Dumped(count, file_digest(path))
 
 
 def _plain(value: object) -> str:
@@ -151,10 +161,10 @@ def _plain(value: object) -> str:
     raise TypeError(f"a column holds {value!r}, which no backup can keep")
 
 
-def _load(connection: sa.Connection, table: sa.Table, directory: Path) -> int:
+def _load(connection: sa.Connection, table: sa.Table, rows: Path, dumped: Dumped) -> None:
     times = [column.name for column in table.c if isinstance(column.type, UtcDateTime)]
     count, batch = 0, []
-    with _rows_file(directory, table).open() as file:
+    with _rows_file(rows, table).open() as file:
         for line in file:
             row: dict[str, Any] = json.loads(line)
             for name in times:
@@ -166,13 +176,17 @@ def _load(connection: sa.Connection, table: sa.Table, directory: Path) -> int:
                 batch = []
     if batch:
         connection.execute(sa.insert(table), batch)
+    if count != dumped.rows:
+        raise BackupUnusable(
+            f"{table.name} has {count} rows in the backup and {dumped.rows} in its {MANIFEST}; "
+            "nothing was restored, use another backup"
+        )
     follow_sequence(connection, table)
-    return count
 
 
-def _named(directory: Path) -> Iterator[Named]:
+def _named(rows: Path) -> Iterator[Named]:
     for table in NAMING:
-        with _rows_file(directory, table).open() as file:
+        with _rows_file(rows, table).open() as file:
             for line in file:
                 row = json.loads(line)
                 yield Named(row["storage_key"], row["size_bytes"], row["sha256"])
@@ -182,22 +196,36 @@ def _object_file(directory: Path, named: Named) -> Path:
     return directory / "objects" / named.key
 
 
-def _copy_objects(storage: Storage, directory: Path) -> tuple[int, int, tuple[str, ...]]:
+def _copy_objects(
+    storage: Storage, directory: Path, rows: Path, hold: Hold
+) -> tuple[int, int, tuple[str, ...]]:
     count, size_bytes, problems = 0, 0, []
-    for named in _named(directory):
+    directories: set[Path] = set()
+    for named in _named(rows):
+        hold.check()
         path = _object_file(directory, named)
         if not _is_there(path, named):
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.partial")
             try:
-                storage.fetch(named.key, partial, size_bytes=named.size_bytes, sha256=named.sha256)
+                _copy(storage, named, path)
             except ObjectMissing as error:
                 problems.append(str(error))
                 continue
-            partial.replace(path)
+        directories.update(takewhile(lambda parent: parent != directory, path.parents))
         count += 1
         size_bytes += named.size_bytes
+    flush(*directories)
     return count, size_bytes, tuple(problems)
+
+
+def _copy(storage: Storage, named: Named, path: Path) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        storage.fetch(named.key, partial, size_bytes=named.size_bytes, sha256=named.sha256)
+        flush(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _is_there(path: Path, named: Named) -> bool:
@@ -208,9 +236,9 @@ def _is_there(path: Path, named: Named) -> bool:
     )
 
 
-def _put_objects(storage: Storage, directory: Path) -> tuple[int, int, tuple[str, ...]]:
+def _put_objects(storage: Storage, directory: Path, rows: Path) -> tuple[int, int, tuple[str, ...]]:
     count, size_bytes, problems = 0, 0, []
-    for named in _named(directory):
+    for named in _named(rows):
         path = _object_file(directory, named)
         if not _is_there(path, named):
             problems.append(f"{named.key} is not in the backup, or not as it was")
@@ -224,7 +252,9 @@ def _put_objects(storage: Storage, directory: Path) -> tuple[int, int, tuple[str
 def _write_manifest(directory: Path, manifest: dict[str, Any]) -> None:
     partial = directory / f".{MANIFEST}.partial"
     partial.write_text(json.dumps(manifest, indent=2) + "\n")
+    flush(partial, directory, directory.parent)
     partial.replace(directory / MANIFEST)
+    flush(directory)
 
 
 def _manifest(directory: Path) -> dict[str, Any]:
@@ -233,5 +263,8 @@ def _manifest(directory: Path) -> dict[str, Any]:
         raise BackupUnusable(f"{path} is missing: no backup, or one that was not finished")
     manifest: dict[str, Any] = json.loads(path.read_text())
     if manifest.get("format") != FORMAT:
-        raise BackupUnusable(f"{path} has format {manifest.get('format')!r}; this is {FORMAT}")
+        raise BackupUnusable(
+            f"{path} has format {manifest.get('format')!r}, this release reads {FORMAT}; "
+            "restore with the release that made it"
+        )
     return manifest

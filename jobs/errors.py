@@ -63,6 +63,10 @@ class BackupUnusable(JobsError):
     """This backup cannot be restored here."""
 
 
+class BackupInterrupted(JobsError):
+    """The backup cannot be finished: what it copies may have been removed."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """One reason why a spec is not accepted: a JSON pointer to the field, and what to do."""

@@ -59,6 +59,16 @@ def report(
     return wish
 
 
+def renew(connection: sa.Connection, role: str, name: str) -> bool:
+    """Say that this process is still up; False if it had been silent for too long already."""
+    found = sa.update(processes).where(
+        processes.c.role == role,
+        processes.c.name == name,
+        processes.c.seen_at > now_plus(-LIVE_SECONDS),
+    )
+    return bool(connection.execute(found.values(seen_at=now_plus())).rowcount)
+
+
 def leave(connection: sa.Connection, role: str, name: str) -> None:
     """Say that this process has shut down."""
     connection.execute(

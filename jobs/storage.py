@@ -128,7 +128,8 @@ class Storage:
                 max_concurrency=PARTS_AT_ONCE,
             )
             if self._directory is not None:
-                _flush(self._directory / key)
+                stored = self._directory / key
+                flush(stored, stored.parent)
         except (BaseError, OSError) as error:
             self._remove_halves(key)
             if self._is_full(error):
@@ -336,9 +337,9 @@ def _s3(settings: Settings, bucket: str, prefix: str, endpoint: str | None) -> S
     )
 
 
-def _flush(path: Path) -> None:
-    """Make a local object survive a power cut before anyone is told that it is stored."""
-    for place in (path, path.parent):
+def flush(*places: Path) -> None:
+    """Make files and directories survive a power cut before anyone is told that they are there."""
+    for place in places:
         descriptor = os.open(place, os.O_RDONLY)
         try:
             os.fsync(descriptor)

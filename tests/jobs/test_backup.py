@@ -1,7 +1,7 @@
 """A backup restores into nothing: the same rows, and every object that they name."""
 
 import json
-import shutil
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from jobs import backup, db, keys, processes, removal, retention, schema
 from jobs.__main__ import main
-from jobs.errors import BackupUnusable, StorageUnavailable
+from jobs.errors import BackupUnusable, JobsError, StorageUnavailable
 from jobs.keys import Scope
 from jobs.recording import StoredCheckpoint, append_checkpoints
 from jobs.records import Job
@@ -59,14 +59,20 @@ def checkpointed(engine: sa.Engine, storage: Storage, tmp_path: Path) -> Job:
     with engine.begin() as connection:
         job = make_job(connection, JobStatus.FAILED, tags=("a", "b"))
         for step in (1, 2):
-            key = attempt_key(job.id, 1, "checkpoints", f"{step}.pt")
-            file.write_text(f"step {step}")
-            storage.put(key, file)
-            kept = StoredCheckpoint(step, 0, key, file.stat().st_size, file_digest(file))
-            append_checkpoints(connection, job.id, 1, (kept,))
+            add_checkpoint(connection, storage, job, step, file)
         make_job(connection, JobStatus.RUNNING)
         make_job(connection)
     return job
+
+
+def add_checkpoint(
+    connection: sa.Connection, storage: Storage, job: Job, step: int, file: Path
+) -> None:
+    key = attempt_key(job.id, 1, "checkpoints", f"{step}.pt")
+    file.write_text(f"step {step}")
+    storage.put(key, file)
+    kept = StoredCheckpoint(step, 0, key, file.stat().st_size, file_digest(file))
+    append_checkpoints(connection, job.id, 1, (kept,))
 
 
 def all_rows(engine: sa.Engine) -> dict[str, list[sa.Row[tuple[object, ...]]]]:
@@ -151,17 +157,96 @@ def test_a_backup_that_was_not_finished_is_refused(
         backup.restore(new_engine, storage, tmp_path / "backup")
 
 
-def test_a_backup_that_fails_leaves_no_earlier_one_that_looks_whole(
-    engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+def test_a_backup_that_fails_leaves_the_earlier_one_as_it_was(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
 ) -> None:
-    backup.back_up(engine, storage, tmp_path / "backup")
-    shutil.rmtree(tmp_path / "backup" / "objects")
+    earlier, rows = backup.back_up(engine, storage, tmp_path / "backup"), all_rows(engine)
+    with engine.begin() as connection:
+        add_checkpoint(connection, storage, checkpointed, 9, tmp_path / "file")
     away = S3Server()
     try:
         with pytest.raises(StorageUnavailable):
             backup.back_up(engine, Storage.open(away.settings("sqlite://")), tmp_path / "backup")
     finally:
         away.remove()
+    new_storage = open_storage(tmp_path / "new-objects")
+    assert backup.restore(new_engine, new_storage, tmp_path / "backup") == earlier
+    assert all_rows(new_engine) == rows
+
+
+def test_of_several_backups_in_a_directory_the_rows_of_the_last_one_stay(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    with engine.begin() as connection:
+        add_checkpoint(connection, storage, checkpointed, 9, tmp_path / "file")
+    last = backup.back_up(engine, storage, tmp_path / "backup")
+    assert len(list((tmp_path / "backup").rglob("jobs.jsonl"))) == 1
+    assert backup.restore(new_engine, storage, tmp_path / "backup") == last
+
+
+def without_last_line(file: Path) -> None:
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+
+
+@pytest.mark.parametrize("is_told", [False, True], ids=["digest", "count"])
+def test_rows_that_are_not_all_there_are_refused_and_none_is_kept(
+    engine: sa.Engine,
+    new_engine: sa.Engine,
+    storage: Storage,
+    checkpointed: Job,
+    tmp_path: Path,
+    is_told: bool,
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    (cut,) = (tmp_path / "backup").rglob("checkpoints.jsonl")
+    without_last_line(cut)
+    if is_told:
+        manifest = tmp_path / "backup" / "manifest.json"
+        told = json.loads(manifest.read_text())
+        told["tables"]["checkpoints"]["sha256"] = file_digest(cut)
+        manifest.write_text(json.dumps(told))
+    with pytest.raises(BackupUnusable, match=r"checkpoints"):
+        backup.restore(new_engine, storage, tmp_path / "backup")
+    assert not any(all_rows(new_engine).values())
+
+
+def test_all_of_a_backup_is_on_the_disk_before_its_manifest(
+    engine: sa.Engine,
+    storage: Storage,
+    checkpointed: Job,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flushed: list[int] = []
+    directory, fsync = tmp_path / "backup", os.fsync
+
+    def recording(descriptor: int) -> None:
+        if not (directory / "manifest.json").exists():
+            flushed.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recording)
+    backup.back_up(engine, storage, directory)
+    everything = [path for path in directory.rglob("*") if path.is_file() or path.is_dir()]
+    assert [path for path in everything if path.stat().st_ino not in flushed] == []
+
+
+def test_a_backup_that_lost_its_hold_fails_and_says_so(
+    engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    class Meanwhile(Storage):
+        """The store of an installation that took the backup for gone."""
+
+        def fetch(self, key: str, path: Path, *, size_bytes: int, sha256: str) -> None:
+            with engine.begin() as connection:
+                for live in processes.live(connection, processes.BACKUP):
+                    processes.leave(connection, processes.BACKUP, live.name)
+            super().fetch(key, path, size_bytes=size_bytes, sha256=sha256)
+
+    taken_for_gone = Meanwhile(storage._store, directory=tmp_path / "objects")
+    with pytest.raises(JobsError, match="run it again"):
+        backup.back_up(engine, taken_for_gone, tmp_path / "backup")
     assert not (tmp_path / "backup" / "manifest.json").exists()
 
 
