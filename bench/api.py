@@ -7,6 +7,7 @@ hold on a busy machine, the absolute times do not. Run: python -m bench.api [--s
 import argparse
 import itertools
 import json
+import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -32,6 +33,7 @@ HISTORY_STEPS = 100_000
 PAGE_STEPS = 1000
 SAMPLED = 1000
 WARM_UP_S = 0.3
+CPU_TICK_S = 1 / os.sysconf("SC_CLK_TCK")  # less is counted as none
 BODY = json.dumps(SPEC).encode()
 STREAM_EVENTS_PER_SECOND = 100.0
 
@@ -127,7 +129,7 @@ def _measure(server: Server, make: load.Request, clients: int, seconds: float) -
     load.run(server.port, make, connections=clients, seconds=WARM_UP_S)
     cpu_s = server.cpu_s
     done = load.run(server.port, make, connections=clients, seconds=seconds)
-    cpu_s = server.cpu_s - cpu_s
+    cpu_s = max(server.cpu_s - cpu_s, CPU_TICK_S)
     return {
         "requests_per_second": round(done.requests / done.seconds, 1),
         "p50_ms": round(done.percentile_ms(0.50), 2),

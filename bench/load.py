@@ -43,7 +43,10 @@ def request(
 
 
 def run(port: int, make: Request, *, connections: int, seconds: float) -> Load:
-    """Send requests over so many connections, each waiting for its answer, for a while."""
+    """Send requests over so many connections, each waiting for its answer, for a while.
+
+    Each connection sends at least one.
+    """
     return uvloop.run(_run(port, make, connections, seconds))
 
 
@@ -57,8 +60,9 @@ async def _run(port: int, make: Request, connections: int, seconds: float) -> Lo
 
 async def _talk(port: int, make: Request, until: float) -> list[float]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
-    latencies = []
-    while (sent := time.perf_counter()) < until:
+    latencies: list[float] = []
+    while not latencies or time.perf_counter() < until:
+        sent = time.perf_counter()
         writer.write(make())
         await _answer(reader)
         latencies.append(time.perf_counter() - sent)
