@@ -136,9 +136,12 @@ def _unnested(table: sa.Table, shared: tuple[str, ...], columns: tuple[str, ...]
     )
 
 
+_NOW = sa.select(now_plus())
+
+
 def database_time(connection: sa.Connection) -> datetime:
     """What time it is, by the database."""
-    return connection.execute(sa.select(now_plus(0.0))).scalar_one()
+    return connection.execute(_NOW).scalar_one()
 
 
 @contextmanager

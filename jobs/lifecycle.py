@@ -194,7 +194,7 @@ def claim(
     )
     return Claim(
         job,
-        queries.checkpoints(connection, job.id),
+        queries.checkpoints(connection, job.id) if job.attempt > 1 else [],
         sources.models(connection, job.tenant, job.spec),
     )
 

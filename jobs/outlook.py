@@ -95,19 +95,8 @@ def position(connection: sa.Connection, job: Job, tenant: Tenant) -> int:
     before = {"tenant": job.tenant, "priority": job.priority, "id": job.id}
     ahead = int(connection.scalar(_MORE_URGENT, before) or 0)
     share = (tenant.running + ahead) / tenant.weight
-    others = connection.execute(
-        sa.select(tenant_table.c.name, tenant_table.c.running, tenant_table.c.weight)
-        .where(
-            tenant_table.c.waiting,
-            tenant_table.c.name != job.tenant,
-            sa.or_(
-                tenant_table.c.share < share,
-                sa.and_(tenant_table.c.share == share, tenant_table.c.recent < tenant.recent),
-            ),
-        )
-        .order_by(tenant_table.c.share, tenant_table.c.recent)
-        .limit(MOST)
-    ).all()
+    standing = {"tenant": job.tenant, "share": share, "recent": tenant.recent}
+    others = connection.execute(_OTHERS, standing).all()
     by_turns: dict[int, list[str]] = {}
     for other in others:
         turns = max(1, math.ceil(share * other.weight - other.running))
@@ -161,6 +150,28 @@ def _count_of_each() -> sa.Select[int]:
 # Built once: building one costs more than sending it.
 _MORE_URGENT = _count_more_urgent()
 _OF_EACH = _count_of_each()
+_SHARE = sa.bindparam("share", type_=sa.Float)
+_RECENT = sa.bindparam("recent", type_=sa.Float)
+_OTHERS = (
+    sa.select(tenant_table.c.name, tenant_table.c.running, tenant_table.c.weight)
+    .where(
+        tenant_table.c.waiting,
+        tenant_table.c.name != sa.bindparam("tenant"),
+        sa.or_(
+            tenant_table.c.share < _SHARE,
+            sa.and_(tenant_table.c.share == _SHARE, tenant_table.c.recent < _RECENT),
+        ),
+    )
+    .order_by(tenant_table.c.share, tenant_table.c.recent)
+    .limit(MOST)
+)
+_RUNNING = sa.select(sa.func.sum(tenant_table.c.running))
+_DURATIONS = (
+    sa.select(jobs.c.started_at, jobs.c.finished_at)
+    .where(jobs.c.tenant == sa.bindparam("tenant"), jobs.c.status == JobStatus.SUCCEEDED)
+    .order_by(jobs.c.id.desc())
+    .limit(RECENT_JOBS)
+)
 
 
 def _estimate(
@@ -180,7 +191,7 @@ def _estimate(
             num_slots += slots
         else:
             elsewhere += slots - int(worker.facts.get("free", 0))
-    running = connection.scalar(sa.select(sa.func.sum(tenant_table.c.running))) or 0
+    running = connection.scalar(_RUNNING) or 0
     used = max(int(running) - elsewhere, 0)
     rounds = (place + 1 - max(num_slots - used, 0)) / num_slots
     if rounds <= 0:
@@ -195,12 +206,7 @@ def _next_minute(moment: datetime) -> datetime:
 
 
 def _mean_seconds(connection: sa.Connection, tenant: str) -> float | None:
-    rows = connection.execute(
-        sa.select(jobs.c.started_at, jobs.c.finished_at)
-        .where(jobs.c.tenant == tenant, jobs.c.status == JobStatus.SUCCEEDED)
-        .order_by(jobs.c.id.desc())
-        .limit(RECENT_JOBS)
-    ).all()
+    rows = connection.execute(_DURATIONS, {"tenant": tenant}).all()
     if not rows:
         return None
     lasted: list[timedelta] = [row.finished_at - row.started_at for row in rows]

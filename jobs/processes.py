@@ -19,6 +19,12 @@ WORKER = "worker"
 DISPATCHER = "dispatcher"
 BACKUP = "backup"  # while there is one, no object is removed
 
+_LIVE = (
+    sa.select(*columns(Process, processes))
+    .where(processes.c.role == sa.bindparam("role"), processes.c.seen_at > now_plus(-LIVE_SECONDS))
+    .order_by(processes.c.name)
+)
+
 
 @dataclass(frozen=True)
 class RunningJob:
@@ -78,12 +84,7 @@ def leave(connection: sa.Connection, role: str, name: str) -> None:
 
 def live(connection: sa.Connection, role: str) -> list[Process]:
     """The processes of a role that have reported lately."""
-    rows = connection.execute(
-        sa.select(*columns(Process, processes))
-        .where(processes.c.role == role, processes.c.seen_at > now_plus(-LIVE_SECONDS))
-        .order_by(processes.c.name)
-    )
-    return [Process(**row._mapping) for row in rows]
+    return [Process(*row) for row in connection.execute(_LIVE, {"role": role})]
 
 
 def most_gpus(connection: sa.Connection) -> int | None:
