@@ -21,6 +21,24 @@ from netaug_core.errors import FailureClass
 
 JOB_COLUMNS = columns(Job, jobs)
 
+# Built once: building one costs more than sending it.
+_CHANGE = (
+    sa.update(jobs)
+    .where(
+        jobs.c.id == sa.bindparam("job"),
+        jobs.c.status.in_(sa.bindparam("sources", expanding=True)),
+    )
+    .values(
+        status=sa.bindparam("target", type_=jobs.c.status.type),
+        version=jobs.c.version + 1,
+        last_event=jobs.c.last_event + sa.bindparam("told", type_=sa.Integer),
+        attempt=jobs.c.attempt + sa.bindparam("begun", type_=sa.Integer),
+    )
+    .returning(*JOB_COLUMNS)
+)
+_START_ATTEMPT = sa.insert(attempts).values(started_at=now_plus())
+_STARTED_AT = sa.func.coalesce(jobs.c.started_at, now_plus())
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -96,22 +114,19 @@ def move(
     entries = (told or Told()).entries(target)
     held = () if attempt is None else (jobs.c.attempt == attempt,)
     row = connection.execute(
-        sa.update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.status.in_(sources), *held)
-        .values(
-            status=target,
-            version=jobs.c.version + 1,
-            last_event=jobs.c.last_event + len(entries),
+        _CHANGE.where(*held).values(finished_at=now_plus() if target.is_final else None, **values),
+        {
+            "job": job_id,
+            "sources": list(sources),
+            "target": target,
+            "told": len(entries),
             # A claim is what starts an attempt: the fencing token grows nowhere else.
-            attempt=jobs.c.attempt + int(target is JobStatus.RUNNING),
-            finished_at=now_plus() if target.is_final else None,
-            **values,
-        )
-        .returning(*JOB_COLUMNS)
+            "begun": int(target is JobStatus.RUNNING),
+        },
     ).one_or_none()
     if row is None:
         return None
-    job = Job(**row._mapping)
+    job = Job(*row)
     recording.append_events(connection, job_id, job.attempt, job.last_event, entries)
     if target.is_final:
         dependencies.settle(connection, job)
@@ -183,15 +198,11 @@ def claim(
         worker=worker,
         last_batch=0,
         start_by=None,
-        started_at=sa.func.coalesce(jobs.c.started_at, now_plus()),
+        started_at=_STARTED_AT,
     )
     if job is None:
         return None
-    connection.execute(
-        sa.insert(attempts).values(
-            job_id=job.id, attempt=job.attempt, worker=worker, started_at=now_plus()
-        )
-    )
+    connection.execute(_START_ATTEMPT, {"job_id": job.id, "attempt": job.attempt, "worker": worker})
     return Claim(
         job,
         queries.checkpoints(connection, job.id) if job.attempt > 1 else [],
