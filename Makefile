@@ -75,6 +75,7 @@ bench: .venv/installed ## Measure; results go to bench/results/
 	$(BIN)/python -m bench.api
 	$(BIN)/python -m bench.size
 	$(BIN)/python -m bench.dispatch
+	$(BIN)/python -m bench.start_up
 	$(BIN)/python -m bench.scale --minutes 3
 
 SEEDS ?= 1
