@@ -15,7 +15,8 @@ from tests.api.conftest import SPEC, Platform, make_settings
 from tests.servers import Postgres
 
 PAGE = Path("docs/problems.md")
-NOT_OVER_HTTP = {errors.Fenced, errors.BackupUnusable}  # told to workers and operators alone
+# Told to workers and operators alone.
+NOT_OVER_HTTP = {errors.Fenced, errors.BackupInterrupted, errors.BackupUnusable}
 
 
 def test_every_error_of_the_domain_has_a_kind() -> None:
