@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from typing import Any
 
 import structlog
@@ -41,13 +40,16 @@ BROKER_AWAY = (OperationalError, KombuError, OSError)
 
 
 class Dispatcher:
-    """One process: a thread that publishes, and the clock that finds what was lost."""
+    """One process: threads that publish and sweep, and the clock that finds what was lost.
+
+    A sweep may take long, or its store: it has a thread of its own.
+    """
 
     def __init__(self, configured: Settings) -> None:
         self._settings = configured
         self._engine = db.create_engine(
             configured.database_url.get_secret_value(),
-            pool_size=3,
+            pool_size=4,
             answer_timeout_s=configured.database_answer_seconds,
         )
         self._storage = Storage.open(configured)
@@ -59,21 +61,25 @@ class Dispatcher:
         self._name = f"dispatcher-{secrets.token_hex(3)}"
         self._stopping = threading.Event()
         self._broker = "not tried yet"
-        self._next_sweep = 0.0
 
     def run(self) -> None:
         """Work until `stop` is called."""
-        publisher = threading.Thread(target=self._publish_for_ever, name="publisher", daemon=True)
-        publisher.start()
+        threads = [
+            threading.Thread(target=self._publish_for_ever, name="publisher", daemon=True),
+            threading.Thread(target=self._sweep_for_ever, name="sweeper", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
         log.info("dispatcher_ready", name=self._name)
         # Without its publisher this process would look alive and start no job: it ends instead.
-        while not self._stopping.is_set() and publisher.is_alive():
+        while not self._stopping.is_set() and all(thread.is_alive() for thread in threads):
             try:
                 self.reconcile()
             except db.UNAVAILABLE as error:
                 log.warning("database_away", reason=type(error).__name__)
             self._stopping.wait(self._settings.dispatch_seconds)
-        publisher.join(self._settings.dispatch_seconds * 2)
+        for thread in threads:
+            thread.join(self._settings.dispatch_seconds * 2)
         self._leave()
 
     def stop(self) -> None:
@@ -92,9 +98,6 @@ class Dispatcher:
                 outbox.ring_silent(connection, limit=free)
             facts: dict[str, Any] = {"broker": self._broker, "host": socket.gethostname()}
             processes.report(connection, processes.DISPATCHER, self._name, facts)
-        if time.monotonic() >= self._next_sweep:
-            self._next_sweep = time.monotonic() + SWEEP_SECONDS
-            self._sweep()
 
     def _look_after_waiting(self) -> None:
         for look in (waiting.release_due, waiting.end_overdue, waiting.end_hopeless):
@@ -104,6 +107,14 @@ class Dispatcher:
                 log.info(look.__name__, job_ids=found)
         with db.writing(self._engine) as connection:
             waiting.repair_waiting(connection)
+
+    def _sweep_for_ever(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._sweep()
+            except db.UNAVAILABLE as error:
+                log.warning("database_away", reason=type(error).__name__)
+            self._stopping.wait(SWEEP_SECONDS)
 
     def _sweep(self) -> None:
         with db.writing(self._engine) as connection:
