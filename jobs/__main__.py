@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         ("restore", "bring a backup into an empty database and a store"),
     ):
         commands.add_parser(name, help=text).add_argument("directory", type=Path)
-    commands.add_parser("verify-storage", help="read every object that a row names")
+    verify = commands.add_parser("verify-storage", help="read every object that a row names")
+    verify.add_argument("--repair", action="store_true", help="count each tenant's bytes anew")
     return parser
 
 
@@ -135,7 +136,7 @@ def _add_key_options(create: argparse.ArgumentParser) -> None:
 
 
 def _with_storage(engine: sa.Engine, options: argparse.Namespace) -> int:
-    """1 if an object is gone or has changed; each is named on stderr."""
+    """1 if an object is gone or has changed, or is counted wrong; each is named on stderr."""
     try:
         storage = Storage.open(Settings())
         if options.command == "verify-storage":
@@ -151,10 +152,13 @@ def _with_storage(engine: sa.Engine, options: argparse.Namespace) -> int:
     if isinstance(outcome, backup.Outcome):
         sys.stdout.write(f"{outcome.rows} rows\n")
     sys.stdout.write(f"{outcome.objects} objects, {outcome.size_bytes} bytes\n")
-    for problem in outcome.problems:
+    problems = outcome.problems
+    if options.command == "verify-storage":
+        problems += verification.verify_counts(engine, repair=options.repair)
+    for problem in problems:
         sys.stderr.write(f"{problem}\n")
-    sys.stdout.write(f"{len(outcome.problems)} problems\n")
-    return int(bool(outcome.problems))
+    sys.stdout.write(f"{len(problems)} problems\n")
+    return int(bool(problems))
 
 
 def _create_key(engine: sa.Engine, options: argparse.Namespace) -> None:

@@ -152,6 +152,35 @@ def stored_by(connection: sa.Connection, job_id: str) -> int:
     )
 
 
+def wrong_stored(connection: sa.Connection) -> dict[str, tuple[int, int]]:
+    """By tenant whose stored bytes are counted wrong: what is counted, and what is true."""
+    return {
+        name: (int(counted), int(true))
+        for name, counted, true in connection.execute(_STORED.order_by(tenants.c.name))
+        if counted != true
+    }
+
+
+def repair_stored(connection: sa.Connection, name: str) -> None:
+    """Count a tenant's stored bytes anew."""
+    only = tenants.c.name == name
+    # Whoever has stored or removed something and not yet counted it waits, and counts afterwards.
+    connection.execute(sa.select(tenants.c.name).where(only).with_for_update())
+    _, _, true = connection.execute(_STORED.where(only)).one()
+    connection.execute(sa.update(tenants).where(only).values(stored_bytes=true))
+
+
+def _bytes_in(table: sa.Table) -> Any:
+    total = sa.func.coalesce(sa.func.sum(table.c.size_bytes), 0)
+    of_tenant = sa.select(total).join_from(table, jobs, jobs.c.id == table.c.job_id)
+    return of_tenant.where(jobs.c.tenant == tenants.c.name).scalar_subquery()
+
+
+_STORED = sa.select(
+    tenants.c.name, tenants.c.stored_bytes, _bytes_in(checkpoints) + _bytes_in(artifacts)
+)
+
+
 def check_room(connection: sa.Connection, name: str, gpus: int | None) -> None:
     """May this tenant queue another job? Two submits at once may both take the last place.
 

@@ -1,4 +1,4 @@
-"""Whether every object that a row names is in the store, whole."""
+"""Whether every object that a row names is in the store, whole, and counted for its tenant."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs import db
+from jobs import db, tenants
 from jobs.errors import ObjectMissing
 from jobs.storage import Storage
 from jobs.tables import artifacts, checkpoints
@@ -41,6 +41,23 @@ def verify_storage(engine: sa.Engine, storage: Storage) -> Verified:
             count += 1
             size_bytes += row.size_bytes
     return Verified(count, size_bytes, tuple(problems))
+
+
+def verify_counts(engine: sa.Engine, *, repair: bool) -> tuple[str, ...]:
+    """One sentence for each tenant whose stored bytes were counted wrong, and still are."""
+    with db.reading(engine) as connection:
+        wrong = tenants.wrong_stored(connection)
+    if repair:
+        for name in wrong:
+            with db.writing(engine) as connection:
+                tenants.repair_stored(connection, name)
+        with db.reading(engine) as connection:
+            wrong = tenants.wrong_stored(connection)
+    return tuple(
+        f"tenant {name} is counted as storing {counted} bytes and stores {true}; "
+        "`verify-storage --repair` sets it right"
+        for name, (counted, true) in wrong.items()
+    )
 
 
 def _rows(engine: sa.Engine, table: sa.Table) -> Iterator[sa.Row[*tuple[Any, ...]]]:

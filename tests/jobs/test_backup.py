@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from jobs import backup, db, keys, processes, removal, retention, schema
+from jobs import backup, db, keys, processes, removal, retention, schema, tenants
 from jobs.__main__ import main
 from jobs.errors import BackupUnusable, JobsError, StorageUnavailable
 from jobs.keys import Scope
@@ -72,7 +72,7 @@ def add_checkpoint(
     file.write_text(f"step {step}")
     storage.put(key, file)
     kept = StoredCheckpoint(step, 0, key, file.stat().st_size, file_digest(file))
-    append_checkpoints(connection, job.id, 1, (kept,))
+    tenants.add_stored(connection, job.tenant, append_checkpoints(connection, job.id, 1, (kept,)))
 
 
 def all_rows(engine: sa.Engine) -> dict[str, list[sa.Row[tuple[object, ...]]]]:
@@ -291,6 +291,13 @@ def test_the_commands_print_what_they_did(
     monkeypatch.setenv("NETAUG_STORAGE_URL", f"file://{tmp_path}/objects")
     assert main(["verify-storage"]) == 0
     assert capsys.readouterr().out == "2 objects, 12 bytes\n0 problems\n"
+    with engine.begin() as connection:
+        tenants.add_stored(connection, checkpointed.tenant, 5)
+    assert main(["verify-storage"]) == 1
+    assert "counted as storing 17 bytes and stores 12" in capsys.readouterr().err
+    assert main(["verify-storage", "--repair"]) == 0
+    assert main(["verify-storage"]) == 0
+    assert capsys.readouterr().out.endswith("0 problems\n")
     assert main(["backup", str(tmp_path / "backup")]) == 0
     assert capsys.readouterr().out.endswith(" rows\n2 objects, 12 bytes\n0 problems\n")
     assert main(["restore", str(tmp_path / "backup")]) == 1
