@@ -1,6 +1,7 @@
 """What a machine lacks: skipped on a laptop, a failure in CI."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -20,3 +21,12 @@ def served(make: Callable[[], Server]) -> Iterator[Server]:
         pytest.skip(str(error))
     with serving(server):
         yield server
+
+
+def installed(*programs: str) -> None:
+    """Return if the machine has these programs."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing and os.environ.get("CI"):
+        raise FileNotFoundError(f"not installed: {', '.join(missing)}")
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")

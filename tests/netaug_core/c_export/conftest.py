@@ -1,0 +1,30 @@
+"""Compilers: skipped where there is none, a failure in CI."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.netaug_core.c_export import driving
+from tests.netaug_core.c_export.driving import Driver
+from tests.skipping import installed
+
+
+@pytest.fixture(scope="session")
+def gcc() -> None:
+    installed("gcc")
+
+
+@pytest.fixture(scope="session", params=["", "-DNETAUG_NO_SIMD"], ids=["simd", "plain"])
+def driver(
+    request: pytest.FixtureRequest, gcc: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Driver]:
+    """Every integer kernel, compiled once with and once without the processor's own instructions."""
+    flags = [request.param] if request.param else []
+    program = driving.build(tmp_path_factory.mktemp("driver"), *flags)
+    pipe = subprocess.PIPE
+    with subprocess.Popen([program], stdin=pipe, stdout=pipe) as process:
+        yield Driver(process)
+        assert process.stdin is not None
+        process.stdin.close()
