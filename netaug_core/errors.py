@@ -54,6 +54,13 @@ class ExportMismatch(CoreError):
     exit_code = 68
 
 
+class NotQuantizable(CoreError):
+    """The trained network cannot be computed in 8-bit integers."""
+
+    failure = FailureClass.EXPORT_GATE
+    exit_code = 68
+
+
 class CheckpointUnusable(CoreError):
     """A checkpoint is damaged or belongs to another spec or dataset."""
 

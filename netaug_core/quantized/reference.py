@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from netaug_core.graph.convolving import windows
 from netaug_core.graph.operations import (
     IMAGE,
     Add,
@@ -93,8 +94,8 @@ def _convolve(model: QuantizedModel, conv: Conv, inputs: list[Int8]) -> Int8:
 
 def _pool(model: QuantizedModel, pool: MaxPool, inputs: list[Int8]) -> Int8:
     del model
-    windows = convolving.windows(inputs[0], pool.kernel, pool.stride, missing=LOWEST)
-    return np.asarray(windows.max((3, 4)))
+    seen = windows(inputs[0], pool.kernel, pool.stride, missing=LOWEST)
+    return np.asarray(seen.max((3, 4)))
 
 
 def _average(model: QuantizedModel, average: Average, inputs: list[Int8]) -> Int8:

@@ -20,7 +20,7 @@ from netaug_core.graph.operations import (
     Shape,
     Upsample,
 )
-from netaug_core.quantized import bounds, reference
+from netaug_core.quantized import bounds, convolving, reference
 from netaug_core.quantized.fixed_point import multiplier
 from netaug_core.quantized.model import (
     AddNumbers,
@@ -110,33 +110,17 @@ def test_a_convolution(  # type: ignore[no-untyped-def]
     assert_as_the_loop(model, [integers(generator, 2, height, width, channels)])
 
 
-def test_a_convolution_of_more_products_than_float32_counts() -> None:
+def test_sums_beyond_what_float32_counts_are_exact() -> None:
     generator = np.random.default_rng(0)
-    conv = Conv(name="out", inputs=(IMAGE,), kernel=3, stride=1, depthwise=False, activation="none")
-    shapes = {IMAGE: Shape(3, 3, 100), "out": Shape(3, 3, 2)}
-    numbers = replace(
-        conv_numbers(generator, (2, 3, 3, 100), 2.0**-8, 3),
-        weights=np.full((2, 3, 3, 100), 127, np.int8),
-        low=-128,
-        high=127,
-    )
-    # Close to 100 * 9 * 127 * 255 = 2**24.8, and odd: float32 would lose the last bit.
-    model = one_operation(conv, shapes, [-128, 3], numbers)
-    images = generator.integers(120, 128, (1, 3, 3, 100)).astype(np.int8)
+    conv = Conv(name="out", inputs=(IMAGE,), kernel=1, stride=1, depthwise=False, activation="none")
+    weights = generator.integers(125, 128, (3, 1, 1, 900)).astype(np.int8)
+    images = generator.integers(240, 256, (1, 5, 5, 900)).astype(np.int32)
+    exact = np.einsum("nhwi,oi->nhwo", images.astype(np.int64), weights[:, 0, 0].astype(np.int64))
 
-    assert bounds.of_products(numbers, model.tensors[IMAGE]).max() > 2**24
-    sums = 127 * (images[0].astype(int) + 128).sum() + int(numbers.bias[0])
-    factor = multiplier(1.0)
-    exact = replace(
-        numbers,
-        mantissas=np.full(2, factor.mantissa, np.int32),
-        shifts=np.full(2, factor.shift, np.int32),
-        zero_point=0,
-        bias=np.array([int(numbers.bias[0]) - sums + 5, 0], np.int32),
-        table=None,
-    )
-    model = one_operation(conv, shapes, [-128, 3], exact)
-    assert reference.execute(model, conv, [images])[0, 1, 1, 0] == 5
+    found = convolving.sums(images, weights, conv, largest=900 * 127 * 255)
+
+    assert exact.min() > convolving.EXACT_IN_FLOAT32
+    assert found.tolist() == exact.tolist()
 
 
 @given(SEEDS, SIDES, SIDES, CHANNELS, KERNELS, STRIDES)
