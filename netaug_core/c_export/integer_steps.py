@@ -74,7 +74,7 @@ def _conv(model: QuantizedModel, places: Places, conv: Conv) -> Step:
     )
     out = places.address(conv.name)
     calls = [places.call(conv, kernel, f"&{name}", *places.inputs(conv), out)]
-    kernels = [kernel]
+    kernels = [kernel, "netaug_finish", *(() if conv.depthwise else ("netaug_dot",))]
     if numbers.table is not None:
         count = str(places.graph.shapes[conv.name].elements)
         note = f", {conv.activation}"

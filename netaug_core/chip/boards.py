@@ -25,7 +25,7 @@ class Board:
         name: QEMU's.
         core: ARM's name of the processor.
         flags: for the compiler.
-        code, data: where program and constants lie, and variables and stack.
+        code, data: where program and constants lie, and variables and stack. Vectors are at 0.
         clock_hz: of SysTick.
     """
 
@@ -37,7 +37,7 @@ class Board:
     clock_hz: int
 
 
-_MPS2_CODE = Memory(0x0000_0000, 4 * MIB)
+_MPS2_CODE = Memory(0x2100_0000, 16 * MIB)  # PSRAM: large enough for any network here
 _MPS2_DATA = Memory(0x2000_0000, 4 * MIB)
 _MPS2_CLOCK_HZ = 25_000_000
 
@@ -64,7 +64,7 @@ BOARDS: dict[BoardName, Board] = {
             name="mps2-an500",
             core="Cortex-M7",
             flags=("-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"),
-            code=_MPS2_CODE,
+            code=Memory(0x6000_0000, 16 * MIB),
             data=_MPS2_DATA,
             clock_hz=_MPS2_CLOCK_HZ,
         ),
@@ -72,7 +72,7 @@ BOARDS: dict[BoardName, Board] = {
             name="mps3-an547",
             core="Cortex-M55",
             flags=("-mcpu=cortex-m55", "-mfloat-abi=hard"),
-            code=Memory(0x0000_0000, MIB // 2),
+            code=Memory(0x6000_0000, 256 * MIB),
             data=Memory(0x2100_0000, 4 * MIB),
             clock_hz=32_000_000,
         ),

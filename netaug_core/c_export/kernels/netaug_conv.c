@@ -1,11 +1,10 @@
 #include "netaug_dot.h"
-#include "netaug_kernels.h"
-#include "netaug_requantise.h"
+#include "netaug_finish.h"
 #include "netaug_span.h"
 
 /* A missing pixel has the value in_zero: sums[j] += in_zero * sum(weights[j]). */
 static void pad(const int8_t *weights, int32_t step, int32_t count, int32_t zero, int32_t block,
-                int32_t sums[4])
+                int32_t *sums)
 {
     int32_t j, i;
     for (j = 0; j < block; j++) {
@@ -19,7 +18,7 @@ static void pad(const int8_t *weights, int32_t step, int32_t count, int32_t zero
 
 /* sums[j] += the kernel's weights times the pixels below it, whose first is at (row, column). */
 static void patch(const netaug_conv_layer *layer, const int8_t *in, int32_t row, int32_t column,
-                  const int8_t *weights, int32_t block, int32_t sums[4])
+                  const int8_t *weights, int32_t block, int32_t *sums)
 {
     const int32_t kernel = layer->kernel;
     const int32_t channels = layer->in.channels;
@@ -49,20 +48,16 @@ static void patch(const netaug_conv_layer *layer, const int8_t *in, int32_t row,
 static void pixel(const netaug_conv_layer *layer, const int8_t *in, int32_t row, int32_t column,
                   int8_t *out)
 {
-    const int32_t out_channels = layer->out.channels;
-    const int32_t block = out_channels < 4 ? out_channels : 4;
     const int32_t step = layer->kernel * layer->kernel * layer->in.channels;
-    int32_t o, j;
-    for (o = 0; o < out_channels; o += 4) {
-        const int32_t first = o + block > out_channels ? out_channels - block : o;
-        int32_t sums[4] = {0, 0, 0, 0};
-        patch(layer, in, row, column, layer->weights + first * step, block, sums);
-        for (j = 0; j < block; j++) {
-            const int32_t channel = first + j;
-            const int32_t value = netaug_requantise(
-                sums[j] + layer->bias[channel], layer->mantissas[channel], layer->shifts[channel]);
-            out[channel] = netaug_clamp(value, layer->out_zero, layer->low, layer->high);
+    int32_t sums[NETAUG_CHUNK];
+    int32_t first, count, o;
+    for (first = 0; first < layer->out.channels; first += count) {
+        count = netaug_begin(layer, first, sums);
+        for (o = 0; o < count; o += 4) {
+            const int8_t *weights = layer->weights + (first + o) * step;
+            patch(layer, in, row, column, weights, count - o < 4 ? count - o : 4, sums + o);
         }
+        netaug_finish(layer, first, count, sums, out + first);
     }
 }
 

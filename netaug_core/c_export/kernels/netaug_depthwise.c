@@ -1,19 +1,28 @@
-#include "netaug_dot.h"
-#include "netaug_kernels.h"
-#include "netaug_requantise.h"
+#include "netaug_finish.h"
+#include "netaug_simd.h"
 #include "netaug_span.h"
 
+#if defined(NETAUG_DSP)
+#include "netaug_dsp.h"
+#endif
+
 /* Channels side by side that are summed together: as many as stay in registers. */
-#if defined(__arm__) && !defined(__ARM_FEATURE_MVE)
+#if defined(__arm__) && !defined(NETAUG_MVE)
 #define LANES 4
 #else
-#define LANES 16
+#define LANES 8
 #endif
+
+/* Of a kernel, what lies on the image. */
+typedef struct {
+    netaug_span rows, columns;
+    const int8_t *values; /* of its first pixel */
+} window;
 
 /* sums[j] += values[j] * weights[j] */
 static inline void multiply(const int8_t *values, const int8_t *weights, int32_t sums[LANES])
 {
-#ifdef NETAUG_DSP
+#if defined(NETAUG_DSP)
     const netaug_pairs value = netaug_load_pairs(values);
     const netaug_pairs weight = netaug_load_pairs(weights);
     sums[0] = __smlabb(value.even, weight.even, sums[0]);
@@ -28,87 +37,102 @@ static inline void multiply(const int8_t *values, const int8_t *weights, int32_t
 #endif
 }
 
-/* A missing pixel has the value in_zero. */
-static inline void pad(const int8_t *weights, int32_t zero, int32_t lanes, int32_t sums[LANES])
+/* A missing pixel has the value in_zero: sums[j] += in_zero * weights[j] for each of them. */
+static void pad(const netaug_conv_layer *layer, const window *on_image, const int8_t *weights,
+                int32_t lanes, int32_t *sums)
 {
-    int32_t j;
-    for (j = 0; j < lanes; j++) {
-        sums[j] += zero * weights[j];
+    const int32_t kernel = layer->kernel;
+    int32_t r, c, j;
+    for (r = 0; r < kernel; r++) {
+        const int is_row = r >= on_image->rows.first && r < on_image->rows.end;
+        for (c = 0; c < kernel; c++, weights += layer->in.channels) {
+            if (is_row && c >= on_image->columns.first && c < on_image->columns.end) {
+                continue;
+            }
+            for (j = 0; j < lanes; j++) {
+                sums[j] += layer->in_zero * weights[j];
+            }
+        }
     }
 }
 
-/* sums[j] += sum over the kernel of weights[j] * in[j], for `lanes` channels from `channel` on.
- *
- * The kernel's first pixel is at (row, column).
- */
-static inline void patch(const netaug_conv_layer *layer, const int8_t *in, int32_t row,
-                         int32_t column, int32_t channel, int32_t lanes, int32_t sums[LANES])
+/* sums[j] += sum over the window of weights[j] * values[j]; `channel` is the first of `lanes`. */
+static inline void sum_up(const netaug_conv_layer *layer, const window *on_image, int32_t channel,
+                          int32_t lanes, int32_t *sums)
 {
-    const int32_t kernel = layer->kernel;
     const int32_t channels = layer->in.channels;
-    const netaug_span rows = netaug_inside(row, kernel, layer->in.height);
-    const netaug_span columns = netaug_inside(column, kernel, layer->in.width);
-    const int8_t *weights = layer->weights + channel;
-    int32_t r, c, j;
-    for (r = 0; r < kernel; r++) {
-        const int is_missing = r < rows.first || r >= rows.end;
-        const int32_t first = is_missing ? kernel : columns.first;
-        const int32_t end = is_missing ? kernel : columns.end;
-        const int8_t *values;
-        for (c = 0; c < first; c++, weights += channels) {
-            pad(weights, layer->in_zero, lanes, sums);
-        }
-        values = in + (is_missing ? 0 : ((row + r) * layer->in.width + column + first) * channels);
-        for (values += channel; c < end; c++, weights += channels, values += channels) {
+    const int32_t num_columns = on_image->columns.end - on_image->columns.first;
+    const int32_t next_line = (layer->in.width - num_columns) * channels;
+    const int32_t next_row = (layer->kernel - num_columns) * channels;
+    const int32_t skipped = on_image->rows.first * layer->kernel + on_image->columns.first;
+    const int8_t *weights = layer->weights + skipped * channels + channel;
+    const int8_t *values = on_image->values + channel;
+    int32_t rows = on_image->rows.end - on_image->rows.first;
+    int32_t local[LANES] = {0}; /* nothing else can point to it: it stays in registers */
+    int32_t c, j;
+    for (; rows > 0; rows--) {
+        for (c = num_columns; c > 0; c--) {
             if (lanes == LANES) {
-                multiply(values, weights, sums);
+                multiply(values, weights, local);
             } else {
                 for (j = 0; j < lanes; j++) {
-                    sums[j] += values[j] * weights[j];
+                    local[j] += values[j] * weights[j];
                 }
             }
+            values += channels;
+            weights += channels;
         }
-        for (; c < kernel; c++, weights += channels) {
-            pad(weights, layer->in_zero, lanes, sums);
-        }
+        values += next_line;
+        weights += next_row;
+    }
+    for (j = 0; j < lanes; j++) {
+        sums[j] += local[j];
     }
 }
 
 /* out[c] = clamp(requantise(bias[c] + sum over the kernel of weights[c] * in[c]) + out_zero) */
-static inline void block(const netaug_conv_layer *layer, const int8_t *in, int32_t row,
-                         int32_t column, int32_t channel, int32_t lanes, int8_t *out)
+static void pixel(const netaug_conv_layer *layer, const window *on_image, int8_t *out)
 {
-    int32_t sums[LANES];
-    int32_t j;
-    for (j = 0; j < lanes; j++) {
-        sums[j] = layer->bias[channel + j];
-    }
-    patch(layer, in, row, column, channel, lanes, sums);
-    for (j = 0; j < lanes; j++) {
-        const int32_t value = netaug_requantise(sums[j], layer->mantissas[channel + j],
-                                                layer->shifts[channel + j]);
-        out[channel + j] = netaug_clamp(value, layer->out_zero, layer->low, layer->high);
+    const int32_t kernel = layer->kernel;
+    const int is_cut = on_image->rows.first > 0 || on_image->rows.end < kernel ||
+                       on_image->columns.first > 0 || on_image->columns.end < kernel;
+    int32_t sums[NETAUG_CHUNK];
+    int32_t first, count, c;
+    for (first = 0; first < layer->out.channels; first += count) {
+        count = netaug_begin(layer, first, sums);
+        for (c = 0; c + LANES <= count; c += LANES) {
+            sum_up(layer, on_image, first + c, LANES, sums + c);
+        }
+        if (c < count) {
+            sum_up(layer, on_image, first + c, count - c, sums + c);
+        }
+        if (is_cut) {
+            pad(layer, on_image, layer->weights + first, count, sums);
+        }
+        netaug_finish(layer, first, count, sums, out + first);
     }
 }
 
-/* Each pixel by itself; the last block of channels may overlap the one before it. */
+static window at(const netaug_conv_layer *layer, const int8_t *in, int32_t row, int32_t column)
+{
+    window on_image;
+    on_image.rows = netaug_inside(row, layer->kernel, layer->in.height);
+    on_image.columns = netaug_inside(column, layer->kernel, layer->in.width);
+    row += on_image.rows.first;
+    column += on_image.columns.first;
+    on_image.values = in + (row * layer->in.width + column) * layer->in.channels;
+    return on_image;
+}
+
 void netaug_depthwise(const netaug_conv_layer *layer, const int8_t *in, int8_t *out)
 {
     const int32_t padding = layer->kernel / 2;
-    const int32_t channels = layer->out.channels;
-    int32_t y, x, channel;
+    int32_t y, x;
     for (y = 0; y < layer->out.height; y++) {
-        for (x = 0; x < layer->out.width; x++, out += channels) {
-            const int32_t row = y * layer->stride - padding;
-            const int32_t column = x * layer->stride - padding;
-            if (channels < LANES) {
-                block(layer, in, row, column, 0, channels, out);
-                continue;
-            }
-            for (channel = 0; channel < channels; channel += LANES) {
-                const int32_t last = channels - LANES;
-                block(layer, in, row, column, channel > last ? last : channel, LANES, out);
-            }
+        for (x = 0; x < layer->out.width; x++, out += layer->out.channels) {
+            const window on_image =
+                at(layer, in, y * layer->stride - padding, x * layer->stride - padding);
+            pixel(layer, &on_image, out);
         }
     }
 }
