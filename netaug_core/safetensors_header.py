@@ -3,6 +3,7 @@
 Layout: 8 bytes of length, little-endian; a JSON object of that length; the tensors' bytes.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,6 +74,21 @@ def read(path: Path) -> Header:
     if max(ends, default=0) != size - LENGTH_BYTES - length:
         raise NotSafetensors("was cut short, or has bytes that no tensor owns; copy it again")
     return header
+
+
+def sort_metadata(path: Path) -> None:
+    """Write the metadata in order: the library's order changes from process to process.
+
+    So the same weights are the same file, whatever happened to the run. The header is padded with
+    spaces to a multiple of 8.
+    """
+    content = path.read_bytes()
+    end = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
+    header = json.loads(content[LENGTH_BYTES:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % LENGTH_BYTES)
+    path.write_bytes(len(text).to_bytes(LENGTH_BYTES, "little") + text + content[end:])
 
 
 def _refuse_pickle(start: bytes) -> None:

@@ -9,13 +9,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from netaug_core import safetensors_header
 from netaug_core.architectures import Architecture, ModelOptions
 from netaug_core.errors import ExportMismatch
 from netaug_core.models.network import Network, build
 from netaug_core.sections.network import NetworkSpec
 
 KEY = "architecture"
-LENGTH_BYTES = 8
 AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 
 
@@ -28,22 +28,7 @@ def save(path: Path, network: nn.Module, metadata: dict[str, str]) -> None:
     """The tensors of any network, and what the file says of them."""
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(tensors, path, {"format": "pt", **metadata})
-    _sort_header(path)
-
-
-def _sort_header(path: Path) -> None:
-    """Write the header's metadata in order: the library's order changes from process to process.
-
-    So the same weights are the same file, whatever happened to the run. The format is an 8-byte
-    length, a JSON header padded with spaces to a multiple of 8, and the tensors' bytes.
-    """
-    content = path.read_bytes()
-    end = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
-    header = json.loads(content[LENGTH_BYTES:end])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % LENGTH_BYTES)
-    path.write_bytes(len(text).to_bytes(LENGTH_BYTES, "little") + text + content[end:])
+    safetensors_header.sort_metadata(path)
 
 
 def read(path: Path) -> Network:

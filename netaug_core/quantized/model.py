@@ -50,6 +50,7 @@ class ConvNumbers:
         zero_point: of what is clamped; of the output, if there is no table.
         low, high: relu and relu6 are nothing but these bounds.
         table: (256,) int8 for h_swish and h_sigmoid; None for the others.
+        table_scale: of what goes into the table. No integer kernel needs it; ONNX says it.
     """
 
     weights: NDArray[np.int8]
@@ -60,6 +61,7 @@ class ConvNumbers:
     low: int = -128
     high: int = 127
     table: NDArray[np.int8] | None = None
+    table_scale: float | None = None
 
 
 @dataclass(frozen=True)
