@@ -10,11 +10,10 @@ import sqlalchemy as sa
 
 from jobs import dependencies, fit, processes
 from jobs.errors import Refusal, SpecRefused
-from netaug_core import datasets
+from netaug_core import cost, datasets
 from netaug_core.architectures import Architecture
 from netaug_core.cost import Cost
 from netaug_core.datasets import DatasetInfo
-from netaug_core.detectors import cost
 from netaug_core.detectors.table import Detector
 from netaug_core.errors import BadData
 from netaug_core.spec import JobSpec
@@ -56,7 +55,7 @@ def admit(
 
 @lru_cache(maxsize=256)
 def _cost(table: Architecture | Detector, input_size: int) -> Cost:
-    return cost.of_table(table, input_size)
+    return cost.measure(table, input_size)
 
 
 def _find_dataset(

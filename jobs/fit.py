@@ -13,8 +13,8 @@ from jobs.states import JobStatus
 from netaug_core import cost, datasets, weights
 from netaug_core.architectures import Architecture
 from netaug_core.datasets import DatasetInfo
-from netaug_core.detectors import cost as detector_cost
 from netaug_core.errors import BadData, BadSpec
+from netaug_core.graph import building
 from netaug_core.sections.detection import DetectionSpec
 from netaug_core.sections.model import ModelSpec
 from netaug_core.spec import JobSpec
@@ -185,12 +185,9 @@ def _loaded_layers(spec: JobSpec) -> Callable[[str], bool]:
 
 
 def _params(model: ModelSpec, detection: DetectionSpec | None) -> dict[str, int]:
-    network, size = _architecture(model), model.input_size
-    if detection is None:
-        operations = cost.trace(network, size)
-    else:
-        operations = detector_cost.trace(detection.table(network), size)
-    return {one.name: one.params for one in operations if one.params}
+    network = _architecture(model)
+    table = network if detection is None else detection.table(network)
+    return cost.params(table, building.of_table(table, model.input_size))
 
 
 def _architecture(model: ModelSpec) -> Architecture:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from netaug_core.detectors import cost
+from netaug_core import cost
 from netaug_core.environment import environment
 from netaug_core.events import Finished
 from netaug_core.export.artifacts import Exporter
@@ -62,7 +62,7 @@ class Conclusion:
         facts = CardFacts(
             spec=trainer.spec,
             dataset=task.dataset,
-            cost=cost.of_table(task.table, trainer.spec.model.input_size),
+            cost=cost.measure(task.table, trainer.spec.model.input_size),
             environment=environment(trainer.feed.device, trainer.group.rank.count),
             lineage=self.setting.inputs.lineage(),
             best=self.main.best,

@@ -6,11 +6,11 @@ from functools import lru_cache
 from pydantic_core import PydanticCustomError
 
 from netaug_core.architectures import Architecture
-from netaug_core.cost import strided
 from netaug_core.regularisers import drop_path_rates, last_map_size
 from netaug_core.sections.augment import AugmentSpec
 from netaug_core.sections.model import ModelSpec
 from netaug_core.sections.training import TrainingSpec
+from netaug_core.vocabulary import strided
 from netaug_core.widths import Multipliers, augmented, smallest
 
 

@@ -4,8 +4,7 @@ Both act on the base net and on augmented ones alike, in training alone.
 """
 
 from netaug_core.architectures import Architecture
-from netaug_core.cost import strided
-from netaug_core.vocabulary import Block, DepthwiseBlock
+from netaug_core.vocabulary import Block, DepthwiseBlock, strided
 
 # Of the probability, in the last groups of blocks, the last first; as in the reference
 # implementation of Ghiasi et al. 2018, which names them groups 4 and 3 of a ResNet.

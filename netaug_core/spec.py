@@ -18,6 +18,7 @@ from netaug_core.sections.detection import DetectionSpec
 from netaug_core.sections.fields import Name, Section, Tag
 from netaug_core.sections.model import ModelSpec
 from netaug_core.sections.resources import ResourceSpec
+from netaug_core.sections.target import TargetSpec
 from netaug_core.sections.training import DistillationSpec, PretrainedSpec, TrainingSpec
 
 MAX_SPEC_BYTES = 1 << 20
@@ -54,6 +55,9 @@ class JobSpec(Section):
         False,
         description="Also train the plain network on the same seed, data and epochs, and write the "
         "difference into the model card.",
+    )
+    target: TargetSpec | None = Field(
+        None, description="The microcontroller that the network is for; null: none is kept in mind."
     )
     resources: ResourceSpec = Field(default_factory=ResourceSpec)
 

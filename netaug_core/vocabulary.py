@@ -214,6 +214,11 @@ class BottleneckBlock:
         return (first, second, third, *_projection(self))
 
 
+def strided(size: int, stride: int) -> int:
+    """Side of a "same"-padded convolution's output."""
+    return (size + stride - 1) // stride
+
+
 DepthwiseBlock: TypeAlias = SeparableBlock | InvertedBlock
 ResidualBlock: TypeAlias = BasicBlock | BottleneckBlock
 Block: TypeAlias = DepthwiseBlock | ResidualBlock

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from netaug_core import vocabulary
 from netaug_core.architectures import Architecture
-from netaug_core.cost import strided
 from netaug_core.detectors.table import Detector, Level
 from netaug_core.graph.operations import (
     IMAGE,
@@ -20,7 +19,7 @@ from netaug_core.graph.operations import (
     Shape,
     Upsample,
 )
-from netaug_core.vocabulary import Block, Convolution
+from netaug_core.vocabulary import Block, Convolution, strided
 
 
 def of_table(table: Architecture | Detector, input_size: int) -> Graph:

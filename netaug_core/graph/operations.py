@@ -2,7 +2,7 @@
 
 For one image. Batch normalisation and a bias are part of their convolution, an activation is part
 of what it follows. An operation makes one tensor, which has its name; names are the modules' where
-there are such, as in `cost.trace`.
+there are such.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""One network for all detectors, from its table. Modules are named as in detectors.cost.trace.
+"""One network for all detectors, from its table. Modules are named as in the graph.
 
 Stem, pool and blocks have the names that they have in a classifier: its weights fit.
 B batch, C channels, H and W height and width, N anchors of all levels, V values of an anchor.

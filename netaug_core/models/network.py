@@ -1,4 +1,4 @@
-"""One network for all families, from its architecture. Modules are named as in cost.trace."""
+"""One network for all families, from its architecture. Modules are named as in the graph."""
 
 import math
 from typing import Literal, TypeAlias, cast

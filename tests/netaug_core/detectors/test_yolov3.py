@@ -2,7 +2,7 @@
 
 import pytest
 
-from netaug_core.detectors import cost
+from netaug_core import cost
 from netaug_core.detectors.yolov3 import yolov3
 from tests.netaug_core.detector_tables import classifier
 from tests.netaug_core.networks import own

@@ -2,13 +2,11 @@
 
 import pytest
 
-from netaug_core import cost
 from netaug_core.architectures import Architecture, ModelOptions
-from netaug_core.detectors import cost as detector_cost
 from netaug_core.detectors.yolov3 import yolov3
 from netaug_core.families.registry import FAMILIES
 from netaug_core.graph import building
-from netaug_core.graph.operations import IMAGE, Add, Conv, Graph, Scale, Shape
+from netaug_core.graph.operations import IMAGE, Add, Graph, Scale, Shape
 from netaug_core.vocabulary import ConvLayer, InvertedBlock
 
 INPUT_SIZE = 64
@@ -19,26 +17,18 @@ def family(name: str) -> Architecture:
     return FAMILIES[name].build(ModelOptions(num_classes=10, width=FAMILIES[name].width))
 
 
-def macs(graph: Graph) -> int:
-    return sum(graph.macs(one) for one in graph.operations if isinstance(one, Conv))
-
-
 @pytest.mark.parametrize("name", sorted(FAMILIES))
-def test_a_graph_multiplies_as_often_as_its_table(name: str) -> None:
+def test_a_classifiers_graph_ends_in_its_logits(name: str) -> None:
     graph = building.of_table(family(name), INPUT_SIZE)
 
-    assert macs(graph) == cost.measure(family(name), INPUT_SIZE).macs
     assert graph.outputs == ("classifier",)
     assert graph.shapes["classifier"] == Shape(1, 1, 10)
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
-def test_a_detectors_graph_multiplies_as_often_as_its_table(name: str) -> None:
-    detector = yolov3(family(name))
+def test_a_detectors_graph_ends_in_the_predictions_of_its_scales(name: str) -> None:
+    graph = building.of_table(yolov3(family(name)), INPUT_SIZE)
 
-    graph = building.of_table(detector, INPUT_SIZE)
-
-    assert macs(graph) == detector_cost.measure(detector, INPUT_SIZE).macs
     assert [graph.shapes[output].height for output in graph.outputs] == [2, 4, 8]
 
 
