@@ -130,6 +130,8 @@ class Conclusion:
             "step_seconds": round(state.step_seconds, 3),
             "stopped_early": facts.stopped_early,
         }
+        if facts.certificate.integers is not None:
+            result |= facts.certificate.integers.result()
         if facts.receipt is not None:
             result |= facts.receipt.result()
         return result

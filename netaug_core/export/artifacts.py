@@ -15,8 +15,11 @@ from netaug_core.export import gate, metrics_file, model_card, onnx_file
 from netaug_core.export.exports import Exports
 from netaug_core.export.names import (
     METRICS_CSV,
+    MODEL_C,
     MODEL_CARD_JSON,
     MODEL_CARD_MD,
+    MODEL_INT8,
+    MODEL_INT8_ONNX,
     MODEL_ONNX,
     MODEL_SAFETENSORS,
 )
@@ -27,6 +30,26 @@ from netaug_core.training.task import Answers, Feed
 
 REFERENCE_FILE = ".reference.safetensors"
 SPEC_FILE = ".verify-spec.json"
+
+# Name, kind, media type, and what it is.
+_FILES = (
+    (MODEL_SAFETENSORS, "model", "application/octet-stream",
+     "Weights, architecture and preprocessing, fp32"),
+    (MODEL_ONNX, "model", "application/octet-stream",
+     f"The model for ONNX runtimes, fp32, opset {onnx_file.OPSET}, any batch size"),
+    (MODEL_CARD_MD, "model_card", "text/markdown",
+     "What the model is, its scores and its export certificate"),
+    (MODEL_CARD_JSON, "model_card", "application/json",
+     "The model card for programs, with the whole spec"),
+    (METRICS_CSV, "metrics", "text/csv", "One line an epoch"),
+)  # fmt: skip
+_INTEGER_FILES = (
+    (MODEL_C, "model", "application/zip",
+     "C99 for a microcontroller, int8: a project, an Arduino library and a Zephyr module"),
+    (MODEL_INT8, "model", "application/octet-stream", "Every integer of the int8 network"),
+    (MODEL_INT8_ONNX, "model", "application/octet-stream",
+     f"The int8 network for ONNX runtimes, QDQ, opset {onnx_file.OPSET}"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,18 +113,8 @@ class Exporter:
             _written(self.directory / name, "model_card", "image/png", shown)
             for name, shown in pictures.items()
         ]
-        return [
-            _written(self.directory / MODEL_SAFETENSORS, "model", "application/octet-stream",
-                     "Weights, architecture and preprocessing, fp32"),
-            _written(self.directory / MODEL_ONNX, "model", "application/octet-stream",
-                     f"The model for ONNX runtimes, fp32, opset {onnx_file.OPSET}, any batch size"),
-            _written(self.directory / MODEL_CARD_MD, "model_card", "text/markdown",
-                     "What the model is, its scores and its export certificate"),
-            _written(self.directory / MODEL_CARD_JSON, "model_card", "application/json",
-                     "The model card for programs, with the whole spec"),
-            _written(self.directory / METRICS_CSV, "metrics", "text/csv", "One line an epoch"),
-            *drawn,
-        ]  # fmt: skip
+        files = [*_FILES, *(() if self.spec.quantization is None else _INTEGER_FILES)]
+        return [_written(self.directory / name, *rest) for name, *rest in files] + drawn
 
 
 def _written(path: Path, kind: str, media_type: str, description: str) -> ArtifactWritten:

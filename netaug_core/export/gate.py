@@ -37,9 +37,8 @@ def check(
         report = VerifyReport.model_validate_json(output)
     except ValidationError as error:
         raise ExportMismatch(errors.strip() or f"no verdict: {output[:200]!r}") from error
-    for file in report.files:
-        if not file.agrees:
-            raise ExportMismatch(file.explain())
+    for sentence in report.disagreements():
+        raise ExportMismatch(sentence)
     return report
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from netaug_core.cost import Cost
 from netaug_core.data.dataset import Dataset
-from netaug_core.export import detection_card
+from netaug_core.export import chip_card, detection_card
 from netaug_core.export.markdown import cell
 from netaug_core.export.receipt import Receipt
 from netaug_core.export.reports import VerifyReport
@@ -93,6 +93,7 @@ def as_markdown(card: dict[str, Any]) -> str:
             "## Data\n\n" + _table({k: v for k, v in card["dataset"].items() if k != "classes"}),
             *_lineage(card["lineage"]),
             "## Training\n\n" + _table(card["training"] | card["environment"]),
+            *chip_card.sections(card["export_certificate"]),
             "## Export certificate\n\n" + certificate(card["export_certificate"]["files"]),
             "The whole spec is in model_card.json.\n",
         )

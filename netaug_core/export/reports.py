@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
+from netaug_core.export.integer_reports import IntegersReport
+
 
 class FileReport(BaseModel):
     """How one exported file compares with the trained network."""
@@ -75,6 +77,16 @@ class DetectionReport(BaseModel):
 
 
 class VerifyReport(BaseModel):
-    """What the fresh process found, one report a file."""
+    """What the fresh process found: a report for each file in float32, and of the integer files.
+
+    Attributes:
+        integers: None where the spec asks for none.
+    """
 
     files: Sequence[FileReport | DetectionReport]
+    integers: IntegersReport | None = None
+
+    def disagreements(self) -> list[str]:
+        """A sentence for each file that is not what was trained."""
+        runs = () if self.integers is None else self.integers.runs
+        return [one.explain() for one in (*self.files, *runs) if not one.agrees]

@@ -16,7 +16,7 @@ from netaug_core.data.dataset import open_test_part
 from netaug_core.data.parts import Part
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import ExportMismatch
-from netaug_core.export import layers, reference
+from netaug_core.export import layers, reference, verify_integers
 from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
 from netaug_core.export.parity import Array, first_difference, tolerance
 from netaug_core.export.reference import Reference
@@ -39,20 +39,25 @@ def verify(
 
         reports = verify_detection.verify(Detection.open(spec, roots), directory, reference_file)
         return VerifyReport(files=reports)
-    return VerifyReport(files=_verify_classifier(spec, directory, reference_file, roots))
+    return _verify_classifier(spec, directory, reference_file, roots)
 
 
 def _verify_classifier(
     spec: JobSpec, directory: Path, reference_file: Path, roots: Sequence[Path]
-) -> list[FileReport]:
+) -> VerifyReport:
     part, normalisation = open_test_part(spec.data, roots)
     transform = TrainTransform(spec.data, spec.model.input_size, seed=0)  # not used: nothing varies
     feed = Feed(transform, normalisation, torch.device("cpu"))
     expected = reference.read(reference_file)
-    return [
+    files = [
         _verify_tensors(directory / MODEL_SAFETENSORS, part, feed, expected),
         _verify_onnx(directory / MODEL_ONNX, part, feed, expected),
     ]
+    if spec.quantization is None:
+        return VerifyReport(files=files)
+    size = spec.model.input_size
+    integers = verify_integers.verify(directory, part, expected.logits, size)
+    return VerifyReport(files=files, integers=integers)
 
 
 @torch.no_grad()
