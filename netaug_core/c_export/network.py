@@ -19,6 +19,7 @@ from netaug_core.quantized.model import Quantization, QuantizedModel
 
 Kind = Literal["int8", "float32"]
 LARGEST_SIDE = 65_535  # of a shape in C: uint16_t
+LARGEST_SUM = 2**30 - 1  # a bit less than 32: Cortex-M multiplies twice a sum by its factor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ def of(model: QuantizedModel | FoldedModel) -> Network:
 
 def _of_integers(model: QuantizedModel) -> Network:
     try:
-        bounds.check(model)
+        bounds.check(model, most=LARGEST_SUM)
     except AccumulatorOverflow as error:
         raise NotExpressible(str(error)) from error
     planned = arena.plan(model.graph)
