@@ -70,7 +70,9 @@ def _project(coded: Network, choices: Options) -> dict[str, object]:
     shapes = [graph.shapes[name] for name in graph.outputs]
     fills = f"{prefix}_preprocess(pixels);" if choices.tables is not None else ""
     return {
-        "output_shapes": ", ".join(f"{one.height} x {one.width} x {one.channels}" for one in shapes),
+        "output_shapes": ", ".join(
+            f"{one.height} x {one.width} x {one.channels}" for one in shapes
+        ),
         "constant_bytes": f"{coded.constant_bytes:,}",
         "num_golden": len(choices.golden.images),
         "golden_note": " (it depends on the compiler here)" if coded.kind == "float32" else "",

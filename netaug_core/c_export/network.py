@@ -6,7 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from netaug_core.c_export import float_steps, identifiers, integer_steps, steps
+from netaug_core.c_export import (
+    float_steps,
+    identifiers,
+    integer_convolutions,
+    integer_steps,
+    steps,
+)
 from netaug_core.c_export.errors import NotExpressible
 from netaug_core.c_export.steps import Places, Step
 from netaug_core.graph import arena
@@ -78,7 +84,7 @@ def _of_integers(model: QuantizedModel) -> Network:
         steps=tuple(integer_steps.of(model, places)),
         quantizations={name: model.tensors[name] for name in model.graph.outputs},
         arena=planned,
-        constant_bytes=integer_steps.constant_bytes(model),
+        constant_bytes=integer_convolutions.constant_bytes(model),
     )
 
 

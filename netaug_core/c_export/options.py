@@ -62,6 +62,4 @@ def check(options: Options, graph: Graph) -> None:
     if got != shapes or not count:
         raise NotExpressible(f"golden images and answers must have the shapes {shapes}; got {got}")
     if options.tables is not None and options.tables.shape != (image.channels, 256):
-        raise NotExpressible(
-            f"tables must be ({image.channels}, 256); got {options.tables.shape}"
-        )
+        raise NotExpressible(f"tables must be ({image.channels}, 256); got {options.tables.shape}")

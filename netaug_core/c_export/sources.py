@@ -18,7 +18,9 @@ def of(network: Network, options: Options) -> dict[str, str]:
     names = ("model.h", "model.c", "weights.h", "golden.h", "selftest.h", "selftest.c")
     files = {name: templates.fill(name, values) for name in names}
     kernels = network.kernels | {_KERNELS[network.kind]}
-    return files | {file: templates.kernel(file) for file in kernels | templates.headers_of(kernels)}
+    return files | {
+        file: templates.kernel(file) for file in kernels | templates.headers_of(kernels)
+    }
 
 
 def facts(network: Network, options: Options) -> dict[str, object]:
@@ -29,7 +31,7 @@ def facts(network: Network, options: Options) -> dict[str, object]:
     return {
         "prefix": options.prefix,
         "PREFIX": options.prefix.upper(),
-        "title": literals.comment(options.title),
+        "title": literals.comment(options.title).replace('"', "'"),
         "kind": "8-bit integers" if network.kind == "int8" else "float",
         "value": _C_TYPES[network.kind],
         "format": _FORMATS[network.kind],

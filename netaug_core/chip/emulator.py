@@ -109,8 +109,6 @@ def _command(emulator: str, board: Board) -> list[str]:
 def _sizes(objects: list[str], folder: Path) -> tuple[int, int]:
     """Bytes of program and constants, and of variables, of the network's own objects."""
     own = [name for name in objects if name == "model.o" or name.startswith("netaug_")]
-    printed = tools.run(
-        [tools.find(SIZES, REMEDY), *own], folder=folder, limit_s=COMPILE_LIMIT_S
-    )
+    printed = tools.run([tools.find(SIZES, REMEDY), *own], folder=folder, limit_s=COMPILE_LIMIT_S)
     rows = [[int(number) for number in line.split()[:3]] for line in printed.splitlines()[1:]]
     return sum(text + data for text, data, _ in rows), sum(data + bss for _, data, bss in rows)

@@ -1,4 +1,4 @@
-"""Compilers and the emulator: skipped where they are missing, a failure in CI."""
+"""Compilers and the emulator: skipped where they are missing, a failure where CI has put them."""
 
 import pytest
 

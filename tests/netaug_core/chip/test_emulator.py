@@ -107,5 +107,5 @@ def test_a_missing_emulator_is_named_with_its_remedy(
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
-    with pytest.raises(ToolMissing, match="apt-get install gcc-arm-none-eabi .*qemu-system-arm"):
+    with pytest.raises(ToolMissing, match=r"apt-get install gcc-arm-none-eabi .*qemu-system-arm"):
         run_on("mps2-an386", programs.integers(tables.graph("custom")), tmp_path)

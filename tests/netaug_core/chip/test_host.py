@@ -48,7 +48,7 @@ def test_a_prefix_of_ones_own_and_optimisation_change_nothing(tmp_path: Path) ->
 def test_a_missing_compiler_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
-    with pytest.raises(ToolMissing, match="gcc is not installed; .*apt-get install gcc"):
+    with pytest.raises(ToolMissing, match=r"gcc is not installed; .*apt-get install gcc"):
         tools.find("gcc", host.REMEDY)
 
 
@@ -58,5 +58,5 @@ def test_a_program_that_does_not_end_is_ended(tmp_path: Path) -> None:
 
 
 def test_what_a_compiler_said_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ToolFailed, match="gcc ended with code 1: .*no input files"):
+    with pytest.raises(ToolFailed, match=r"gcc ended with code 1: .*no input files"):
         tools.run([tools.find("gcc", host.REMEDY)], folder=tmp_path, limit_s=10)
