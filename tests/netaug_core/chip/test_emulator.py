@@ -5,18 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from netaug_core.c_export import integer_convolutions
 from netaug_core.chip import emulator, host
 from netaug_core.chip.boards import BOARDS, BoardName
 from netaug_core.chip.emulator import ChipRun
 from netaug_core.chip.tools import ToolFailed, ToolMissing
 from netaug_core.graph import arena
 from netaug_core.graph.operations import Conv, Graph
-from tests.netaug_core.c_export import tables
+from tests.netaug_core.c_export import models, tables
 from tests.netaug_core.chip import programs
 from tests.netaug_core.chip.programs import Case
 
 pytestmark = pytest.mark.usefixtures("emulator_installed")
 
+LEAST_KERNELS = 5_000  # bytes of code
 MOST_INSTRUCTIONS_PER_MAC = 20  # of tiny networks: most of their work is around the products
 
 
@@ -43,13 +45,8 @@ def test_a_board_computes_the_bits_of_the_reference(
     assert macs(graph) / 4 < run.instructions < macs(graph) * MOST_INSTRUCTIONS_PER_MAC
     assert arena.plan(graph).size_bytes <= run.arena_bytes < arena.plan(graph).size_bytes + 8
     assert 100 < run.stack_bytes < 1500
-    assert run.flash_bytes > sum(
-        weights for weights in (graph.weight_shape(one)[0] for one in convolutions(graph))
-    )
-
-
-def convolutions(graph: Graph) -> list[Conv]:
-    return [one for one in graph.operations if isinstance(one, Conv)]
+    constants = integer_convolutions.constant_bytes(models.quantized(graph))
+    assert constants + LEAST_KERNELS < run.flash_bytes < constants + 24_000
 
 
 def test_instructions_are_the_same_each_time(tmp_path: Path) -> None:
