@@ -108,6 +108,14 @@ def test_a_detector_is_advised_a_size_that_its_scales_fit() -> None:
     assert advised.changes == {"model.input_size": 128}
 
 
+def test_an_input_that_is_too_small_for_the_strides_is_not_advised() -> None:
+    given = spec({"sram_bytes": 16_000}, model=V2)  # 24 pixels need 16,832, and 16 are too few
+
+    advised = verdict(given).remedies
+
+    assert all(remedy.changes["model.input_size"] >= 24 for remedy in advised)
+
+
 def test_boards_that_hold_the_network_are_named_smallest_first() -> None:
     named = verdict(spec({"board": "stm32f746g-disco"}, model=V2)).boards
 
