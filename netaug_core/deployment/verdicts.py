@@ -1,6 +1,7 @@
 """Does a spec's network fit its target, and what would make it fit? Torch-free."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from netaug_core.boards import BOARDS, Board
 from netaug_core.deployment import profile as profiles
@@ -40,6 +41,14 @@ class Report:
 
     profile: Profile
     verdict: Verdict | None
+
+    def facts(self) -> dict[str, Any]:
+        """The report as JSON, the same from the API and the command line."""
+        judged = None
+        if self.verdict is not None:
+            said = None if self.verdict.fits else explanation(self.profile, self.verdict)
+            judged = {**asdict(self.verdict), "fits": self.verdict.fits, "explanation": said}
+        return {**asdict(self.profile), "verdict": judged}
 
 
 def report(spec: JobSpec, *, num_classes: int, in_channels: int) -> Report:
