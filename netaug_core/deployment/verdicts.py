@@ -71,7 +71,7 @@ def explanation(profile: Profile, verdict: Verdict) -> str:
     lacks = "; ".join(_lack(one, profile, device) for one in verdict.shortfalls)
     ways = [_change(remedy) for remedy in verdict.remedies]
     if verdict.boards:
-        ways.append(f"take a larger board ({', '.join(verdict.boards)})")
+        ways.append(f"take a board that holds it ({', '.join(verdict.boards)})")
     if not verdict.remedies:
         ways.insert(0, "choose another network: no smaller input or width of this one fits")
     ways.append("set target.enforce to false to train it all the same")

@@ -130,7 +130,7 @@ def test_an_explanation_says_what_is_short_where_and_what_helps() -> None:
     assert verdicts.explanation(found.profile, found.verdict) == (
         "target: the network needs 392,192 bytes of SRAM, 384,000 for activations, with the peak "
         "at blocks.1.depthwise, and 8,192 for the stack, and stm32f746g-disco has 327,680; set "
-        "model.input_size to 144, or take a larger board (ambiq-apollo3-blue-evb, "
+        "model.input_size to 144, or take a board that holds it (ambiq-apollo3-blue-evb, "
         "esp32-s3-devkitc-1, arduino-nicla-vision), or set target.enforce to false to train it "
         "all the same"
     )
