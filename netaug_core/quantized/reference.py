@@ -81,15 +81,28 @@ def _run(model: QuantizedModel, images: Int8, *, keep_all: bool = False) -> dict
     return made
 
 
-def _convolve(model: QuantizedModel, conv: Conv, inputs: list[Int8]) -> Int8:
+def before_table(model: QuantizedModel, conv: Conv, images: Int8) -> Int8:
+    """What a convolution's table is given; without a table, what the convolution makes."""
     numbers = model.numbers[conv.name]
     assert isinstance(numbers, ConvNumbers)  # noqa: S101  # for mypy: so it is in each kernel
-    zeroed = inputs[0].astype(np.int32) - model.tensors[conv.inputs[0]].zero_point
-    largest = int(bounds.of_products(numbers, model.tensors[conv.inputs[0]]).max())
+    inputs = model.tensors[conv.inputs[0]]
+    zeroed = images.astype(np.int32) - inputs.zero_point
+    largest = int(bounds.of_products(numbers, inputs).max())
     sums = convolving.sums(zeroed, numbers.weights, conv, largest) + numbers.bias
     scaled = requantise(sums, numbers.mantissas, numbers.shifts) + numbers.zero_point
-    clamped = _clamped(scaled, numbers.low, numbers.high)
-    return clamped if numbers.table is None else numbers.table[clamped.astype(np.int16) + 128]
+    return _clamped(scaled, numbers.low, numbers.high)
+
+
+def look_up(table: Int8, values: Int8) -> Int8:
+    """The integer of each integer; a table starts with that of -128."""
+    return table[values.astype(np.int16) - LOWEST]
+
+
+def _convolve(model: QuantizedModel, conv: Conv, inputs: list[Int8]) -> Int8:
+    numbers = model.numbers[conv.name]
+    assert isinstance(numbers, ConvNumbers)  # noqa: S101
+    clamped = before_table(model, conv, inputs[0])
+    return clamped if numbers.table is None else look_up(numbers.table, clamped)
 
 
 def _pool(model: QuantizedModel, pool: MaxPool, inputs: list[Int8]) -> Int8:

@@ -15,7 +15,11 @@ def gcc() -> None:
     installed("gcc")
 
 
-@pytest.fixture(scope="session", params=["", "-DNETAUG_NO_SIMD"], ids=["simd", "plain"])
+@pytest.fixture(
+    scope="session",
+    params=["", "-march=native", "-DNETAUG_NO_SIMD"],
+    ids=["simd", "native", "plain"],
+)
 def driver(
     request: pytest.FixtureRequest, gcc: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Driver]:
