@@ -4,7 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 from api.schemas.presets import PresetSummary
-from netaug_core import preset_catalogue
+from netaug_core import boards, preset_catalogue
+from netaug_core.deployment import verdicts
+from netaug_core.spec import JobSpec
 
 JOB = "job_0199f1e6c2f47cc2a3f0b54d2a6c9e01"
 KEY = "key_0199f1e6c2f47cc2a3f0b54d2a6c9e02"
@@ -143,6 +145,12 @@ DATASET = {
     "num_test": 360,
 }
 PRESET = asdict(preset_catalogue.find("transfer/pets/mcunet"))
+BOARD = asdict(boards.find("stm32f746g-disco"))
+PROFILE = verdicts.report(
+    JobSpec.model_validate({**JOB_SPEC, "target": {"sram_bytes": 40_000}}),
+    num_classes=10,
+    in_channels=1,
+).facts()
 KEY_VIEW = {
     "id": KEY,
     "name": "laptop",
@@ -186,6 +194,8 @@ ANSWERS: dict[tuple[str, str], Any] = {
         "items": [{name: PRESET[name] for name in PresetSummary.model_fields}]
     },
     ("get_preset", "200"): PRESET,
+    ("list_boards", "200"): {"items": [BOARD]},
+    ("profile_spec", "200"): {**PROFILE, "layers": PROFILE["layers"][:2]},
     ("create_key", "201"): KEY_VIEW | {"secret": "nak_..."},
     ("list_keys", "200"): {"items": [KEY_VIEW]},
     ("get_quota", "200"): {

@@ -20,6 +20,7 @@ from api.limits import Limits
 from api.problems import Problem
 from api.routes import (
     artifacts,
+    boards,
     datasets,
     events,
     jobs,
@@ -28,6 +29,7 @@ from api.routes import (
     logs,
     metrics,
     presets,
+    profile,
     quota,
     service,
     spec,
@@ -47,7 +49,7 @@ DESCRIPTION = (
 )
 NOUNS = (
     *(jobs, locks, events, metrics, logs, artifacts),
-    *(datasets, presets, keys, quota, workers, spec),
+    *(datasets, presets, boards, profile, keys, quota, workers, spec),
 )
 DECLARED = (JobSpec, KeyRequest, Problem)  # parsed from raw bytes, or answered by handlers
 

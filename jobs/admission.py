@@ -14,6 +14,8 @@ from netaug_core import cost, datasets
 from netaug_core.architectures import Architecture
 from netaug_core.cost import Cost
 from netaug_core.datasets import DatasetInfo
+from netaug_core.deployment import verdicts
+from netaug_core.deployment.verdicts import Report
 from netaug_core.detectors.table import Detector
 from netaug_core.errors import BadData
 from netaug_core.spec import JobSpec
@@ -47,10 +49,38 @@ def admit(
     refusals += fit.check(connection, spec, dataset, tenant=tenant, data_roots=data_roots)
     refusals += dependencies.hold(connection, tenant, spec.resources.after).refusals
     _check_gpus(connection, spec, refusals)
+    refusals += _misfits(spec, dataset)
     if refusals or dataset is None:
         raise SpecRefused(refusals)
     table = spec.table(num_classes=dataset.num_classes, in_channels=dataset.in_channels)
     return Admission(dataset, _cost(table, spec.model.input_size))
+
+
+def report(spec: JobSpec, data_roots: Sequence[Path]) -> Report:
+    """What a spec's network takes on a device, for the dataset that it names.
+
+    Raises:
+        SpecRefused: there is no such dataset.
+    """
+    refusals: list[Refusal] = []
+    dataset = _find_dataset(spec, data_roots, refusals)
+    if dataset is None:
+        raise SpecRefused(refusals)
+    return _report(spec, dataset)
+
+
+def _report(spec: JobSpec, dataset: DatasetInfo) -> Report:
+    return verdicts.report(spec, num_classes=dataset.num_classes, in_channels=dataset.in_channels)
+
+
+def _misfits(spec: JobSpec, dataset: DatasetInfo | None) -> list[Refusal]:
+    """Why the network is too large for a target that is to be enforced."""
+    if dataset is None or spec.target is None or not spec.target.enforce:
+        return []
+    found = _report(spec, dataset)
+    if found.verdict is None or found.verdict.fits:
+        return []
+    return [Refusal("/target", verdicts.explanation(found.profile, found.verdict))]
 
 
 @lru_cache(maxsize=256)

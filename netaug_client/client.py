@@ -6,6 +6,7 @@ from typing import Self
 
 from netaug_client import config
 from netaug_client.connection import Connection, part
+from netaug_client.device_models import Board, BoardList
 from netaug_client.jobs import Jobs
 from netaug_client.models import (
     ApiKey,
@@ -49,6 +50,17 @@ class Presets:
     def get(self, name: str) -> Preset:
         answer = self._connection.get(f"/v1/presets/{part(name)}")
         return Preset.model_validate_json(answer.content)
+
+
+class Boards:
+    """What networks can be meant for, as the server has them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> tuple[Board, ...]:
+        answer = self._connection.get("/v1/boards")
+        return BoardList.model_validate_json(answer.content).items
 
 
 class Keys:
@@ -114,6 +126,7 @@ class Client:
         self.jobs = Jobs(self.connection)
         self.datasets = Datasets(self.connection)
         self.presets = Presets(self.connection)
+        self.boards = Boards(self.connection)
         self.keys = Keys(self.connection)
         self.workers = Workers(self.connection)
 

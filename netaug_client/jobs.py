@@ -10,6 +10,7 @@ import httpx2
 
 from netaug_client import downloads
 from netaug_client.connection import Connection, part
+from netaug_client.device_models import Profile
 from netaug_client.errors import ServerUnreachable, WaitTimedOut
 from netaug_client.models import (
     Artifact,
@@ -183,6 +184,11 @@ class Jobs:
         """Check a spec on the server, and what its network costs; nothing is stored."""
         answer = self._connection.post("/v1/jobs", _document(spec), query={"dry_run": True})
         return DryRun.model_validate_json(answer.content)
+
+    def profile(self, spec: JobSpec | Mapping[str, Any]) -> Profile:
+        """What a spec's network takes on a device, and whether it fits its target."""
+        answer = self._connection.post("/v1/profile", _document(spec))
+        return Profile.model_validate_json(answer.content)
 
     def get(self, job_id: str) -> Job:
         answer = self._connection.get(f"/v1/jobs/{part(job_id)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from netaug_core import failures, rendezvous
+from netaug_core.chip import arguments as chip
 from netaug_core.documents import sentences
 from netaug_core.errors import EXIT_LEFT, BadSpec, CoreError, ExportMismatch
 from netaug_core.events import Left
@@ -176,6 +177,10 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(
             "verify", help="compare exported files with what was trained (internal)"
         )
+    )
+    chip.add_bundle(commands.add_parser("bundle", help="write a quantised model as C, in a zip"))
+    chip.add_chip(
+        commands.add_parser("chip", help="run that C here and on emulated microcontrollers")
     )
     _add_standby(
         commands.add_parser("standby", help="load everything, then wait for a command (internal)")

@@ -17,6 +17,7 @@ from netaug_core.sections.data import DataSpec
 from netaug_core.sections.detection import DetectionSpec
 from netaug_core.sections.fields import Name, Section, Tag
 from netaug_core.sections.model import ModelSpec
+from netaug_core.sections.quantization import QuantizationSpec
 from netaug_core.sections.resources import ResourceSpec
 from netaug_core.sections.target import TargetSpec
 from netaug_core.sections.training import DistillationSpec, PretrainedSpec, TrainingSpec
@@ -51,6 +52,9 @@ class JobSpec(Section):
         None, description="Also learn from a teacher network; null does not."
     )
     training: TrainingSpec
+    quantization: QuantizationSpec | None = Field(
+        None, description="Also make 8-bit integers of the network; null makes none."
+    )
     control: StrictBool = Field(
         False,
         description="Also train the plain network on the same seed, data and epochs, and write the "

@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from netaug_client.cli import datasets, jobs, keys, presets, quota, replays, studies, up, workers
+from netaug_client.cli import (
+    boards,
+    datasets,
+    jobs,
+    keys,
+    presets,
+    profiles,
+    quota,
+    replays,
+    studies,
+    up,
+    workers,
+)
 from netaug_client.cli.exits import ExitCode, code_of
 from netaug_client.errors import NetaugError
 
@@ -21,6 +33,8 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(studies.app, name="study")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(presets.app, name="presets")
+app.add_typer(boards.app, name="boards")
+app.command("profile")(profiles.profile)
 app.add_typer(keys.app, name="keys")
 app.add_typer(workers.app, name="workers")
 app.command("up")(up.up)

@@ -1,7 +1,7 @@
 """A job file with `--set` changes, checked before anything is sent."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,15 @@ def read(path: str, changes: Sequence[str]) -> JobSpec:
     Raises:
         typer.BadParameter: it cannot be read, or is not a valid spec; each field is named.
     """
-    document = read_document(path, changes)
+    return checked(read_document(path, changes), path)
+
+
+def checked(document: Mapping[str, Any], path: str) -> JobSpec:
+    """The spec in a document that was read from `path`.
+
+    Raises:
+        typer.BadParameter: it is not a valid spec; each field is named.
+    """
     try:
         return JobSpec.model_validate(document)
     except ValidationError as error:

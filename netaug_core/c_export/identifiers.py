@@ -9,12 +9,13 @@ LONGEST = 31  # significant characters of an external name in C99, 5.2.4.1
 LONGEST_PREFIX = LONGEST - len("_preprocess")
 
 # C99, 6.4.1, and what C++ adds that a folder or a layer could be called.
-KEYWORDS = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if "
-    "inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while bool class delete export false friend namespace new "
-    "operator private protected public template this throw true try typename using virtual".split()
-)
+WORDS = """
+auto break case char const continue default do double else enum extern float for goto if
+inline int long register restrict return short signed sizeof static struct switch typedef
+union unsigned void volatile while bool class delete export false friend namespace new
+operator private protected public template this throw true try typename using virtual
+"""
+KEYWORDS = frozenset(WORDS.split())
 # What model.c calls something already.
 TAKEN = frozenset({"arena", "tables", "main"})
 

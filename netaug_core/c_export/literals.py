@@ -32,8 +32,9 @@ def text(value: str) -> str:
 
 
 def comment(value: str) -> str:
-    """What may stand in a comment: a name cannot end it."""
-    return value.encode("ascii", "replace").decode().replace("*/", "* /").replace("/*", "/ *")
+    """What may stand in a comment, on one line: a name cannot end it."""
+    plain = "".join(one if one.isascii() and one.isprintable() else "?" for one in value)
+    return plain.replace("*/", "* /").replace("/*", "/ *")
 
 
 def _character(byte: int) -> str:

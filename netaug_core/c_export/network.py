@@ -6,7 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from netaug_core.c_export import float_steps, identifiers, integer_steps, steps
+from netaug_core.c_export import (
+    float_steps,
+    identifiers,
+    integer_convolutions,
+    integer_steps,
+    steps,
+)
 from netaug_core.c_export.errors import NotExpressible
 from netaug_core.c_export.steps import Places, Step
 from netaug_core.graph import arena
@@ -19,6 +25,7 @@ from netaug_core.quantized.model import Quantization, QuantizedModel
 
 Kind = Literal["int8", "float32"]
 LARGEST_SIDE = 65_535  # of a shape in C: uint16_t
+LARGEST_SUM = 2**30 - 1  # a bit less than 32: Cortex-M multiplies twice a sum by its factor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +73,7 @@ def of(model: QuantizedModel | FoldedModel) -> Network:
 
 def _of_integers(model: QuantizedModel) -> Network:
     try:
-        bounds.check(model)
+        bounds.check(model, most=LARGEST_SUM)
     except AccumulatorOverflow as error:
         raise NotExpressible(str(error)) from error
     planned = arena.plan(model.graph)
@@ -77,7 +84,7 @@ def _of_integers(model: QuantizedModel) -> Network:
         steps=tuple(integer_steps.of(model, places)),
         quantizations={name: model.tensors[name] for name in model.graph.outputs},
         arena=planned,
-        constant_bytes=integer_steps.constant_bytes(model),
+        constant_bytes=integer_convolutions.constant_bytes(model),
     )
 
 

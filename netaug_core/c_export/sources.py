@@ -31,7 +31,7 @@ def facts(network: Network, options: Options) -> dict[str, object]:
     return {
         "prefix": options.prefix,
         "PREFIX": options.prefix.upper(),
-        "title": literals.comment(options.title),
+        "title": literals.comment(options.title).replace('"', "'"),
         "kind": "8-bit integers" if network.kind == "int8" else "float",
         "value": _C_TYPES[network.kind],
         "format": _FORMATS[network.kind],

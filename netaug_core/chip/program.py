@@ -97,11 +97,11 @@ def outcome(program: Program, printed: str, num_images: int, folder: Path) -> Ou
     report = _report(printed)
     if report.get("images") != num_images:
         raise ToolFailed(f"the network ran on {report.get('images')} of {num_images} images")
-    values = np.frombuffer((folder / OUTPUTS).read_bytes(), program.dtype).reshape(num_images, -1)
+    values = _values(program, (folder / OUTPUTS).read_bytes())
     return Outcome(
         passed=report["passed"],
         crc=report["crc"],
-        answers=tuple(_answers(program.graph, values)),
+        answers=tuple(_answers(program.graph, values.reshape(num_images, -1))),
         ticks=report["ticks"],
         stack_bytes=report["stack_bytes"],
     )
@@ -120,11 +120,18 @@ def _report(printed: str) -> dict[str, Any]:
     return report
 
 
+def _values(program: Program, written: bytes) -> Values:
+    if program.dtype is np.int8:
+        return np.frombuffer(written, np.int8)
+    return np.frombuffer(written, np.float32)
+
+
 def _answers(graph: Graph, values: Values) -> list[Values]:
-    shapes = [graph.shapes[name] for name in graph.outputs]
-    ends = np.cumsum([shape.elements for shape in shapes])
-    parts = np.split(values, ends[:-1], axis=1)
-    return [
-        part.reshape(-1, shape.height, shape.width, shape.channels)
-        for part, shape in zip(parts, shapes, strict=True)
-    ]
+    """Each output's part of the values (N, elements of all outputs)."""
+    found: list[Values] = []
+    first = 0
+    for shape in (graph.shapes[name] for name in graph.outputs):
+        part = values[:, first : first + shape.elements]
+        found.append(part.reshape(-1, shape.height, shape.width, shape.channels))
+        first += shape.elements
+    return found

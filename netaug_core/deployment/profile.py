@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from netaug_core import cost
 from netaug_core.architectures import Architecture
@@ -57,7 +58,7 @@ class Profile:
         arena_bytes: of the block that holds all activations.
         lower_bound_bytes: no such block can be smaller.
         peak_layer: the operation at that bound.
-        needs: with the allowances for stack and code.
+        needs: with the allowances for stack and code, which follow.
     """
 
     input_size: int
@@ -69,8 +70,11 @@ class Profile:
     peak_layer: str
     needs: Needs
     layers: tuple[Layer, ...]
+    stack_bytes: int = STACK_BYTES
+    code_bytes: int = CODE_BYTES
 
 
+@lru_cache(maxsize=64)  # many jobs have few networks
 def profile(table: Architecture | Detector, input_size: int) -> Profile:
     """The profile on square images of `input_size` pixels.
 

@@ -115,7 +115,5 @@ def _combined(spec: JobSpec) -> list[Model]:
     """What may go with a smaller input, the least change first."""
     stride: Model = dict(*_strides(spec))
     narrower = {one["width"] for one in _widths(spec)}
-    widths: list[Model] = [
-        {"width": width, **stride} for width in COMBINED_WIDTHS if width in narrower
-    ]
-    return [stride, *widths] if stride else widths
+    widths = [width for width in COMBINED_WIDTHS if width in narrower]
+    return [*([stride] if stride else []), *({"width": width, **stride} for width in widths)]

@@ -1,6 +1,5 @@
 """Whether a graph that was read, not built, holds together."""
 
-from netaug_core.cost import strided
 from netaug_core.graph.operations import (
     Add,
     Average,
@@ -13,6 +12,7 @@ from netaug_core.graph.operations import (
     Shape,
     Upsample,
 )
+from netaug_core.vocabulary import strided
 
 LARGEST_SIDE = 1 << 15
 

@@ -6,6 +6,7 @@ B batch, C channels, H and W height and width, N anchors of all levels, V values
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -77,12 +78,7 @@ class DetectionNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Raw output (B, N, V), in the table's order, of normalised images (B, C, S, S)."""
-        anchors = self.architecture.anchors_per_cell
-        rows = []
-        for maps in self.maps(images):
-            parts = [_by_anchor(one, anchors) for one in maps]
-            rows.append(parts[0] if len(parts) == 1 else torch.cat(parts, 2))
-        return torch.cat(rows, 1)
+        return rows(self.maps(images), self.architecture.anchors_per_cell)
 
     def maps(self, images: Tensor) -> list[list[Tensor]]:
         """Raw output as the heads give it: for each level, of each head (B, anchors x v, H, W)."""
@@ -145,6 +141,15 @@ def initialise_detector(
 
 def _chain(layers: Layers, convolutions: tuple[Convolution, ...]) -> nn.Sequential:
     return nn.Sequential(OrderedDict((conv.name, conv_norm(layers, conv)) for conv in convolutions))
+
+
+def rows(maps: Sequence[Sequence[Tensor]], anchors_per_cell: int) -> Tensor:
+    """Raw output (B, N, V) of what the heads of each level give, (B, anchors x v, H, W)."""
+    levels = []
+    for level in maps:
+        parts = [_by_anchor(one, anchors_per_cell) for one in level]
+        levels.append(parts[0] if len(parts) == 1 else torch.cat(parts, 2))
+    return torch.cat(levels, 1)
 
 
 def _by_anchor(predictions: Tensor, anchors: int) -> Tensor:

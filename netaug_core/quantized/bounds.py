@@ -25,13 +25,13 @@ class AccumulatorOverflow(ValueError):
     """A layer adds up, or shifts to the left, beyond 32 bits."""
 
 
-def check(model: QuantizedModel) -> None:
+def check(model: QuantizedModel, *, most: int = INT32.max) -> None:
     """Raise AccumulatorOverflow with the layer's name, or return."""
     for name, bound in _bounds(model):
-        if bound > INT32.max:
+        if bound > most:
             raise AccumulatorOverflow(
                 f"{name} can add up to {bound:,}, and a device's accumulator holds "
-                f"{INT32.max:,}: give the layer fewer inputs, or its output a larger range"
+                f"{most:,}: give the layer fewer inputs, or its output a larger range"
             )
 
 

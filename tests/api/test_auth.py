@@ -52,6 +52,7 @@ def test_an_expired_key_is_401(client: TestClient, platform: Platform) -> None:
 
 CALLS: list[tuple[Scope, str, str, dict[str, Any]]] = [
     (Scope.READ, "GET", "/v1/jobs", {}),
+    (Scope.READ, "POST", "/v1/profile", {"json": SPEC}),
     (Scope.SUBMIT, "POST", "/v1/jobs?dry_run=true", {"json": SPEC}),
     (Scope.ADMIN, "GET", "/v1/keys", {}),
 ]

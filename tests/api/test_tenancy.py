@@ -37,6 +37,8 @@ SHARED = {
     ("GET", "/v1/presets"),
     ("GET", "/v1/presets/{name:path}"),
     ("GET", "/v1/spec/schema"),
+    ("GET", "/v1/boards"),
+    ("POST", "/v1/profile"),
 }
 # Of the whole installation, for operators: others' jobs are counted, not named.
 OPERATED = {

@@ -1,6 +1,7 @@
 """What a job needs of its dataset, and what its network costs."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -78,6 +79,39 @@ def test_a_classifier_is_not_trained_on_boxes(
         "data.dataset: scenes has objects in boxes, and task is classification; set task to "
         "detection, or name one of another kind (`netaug datasets list` shows them)"
     )
+
+
+TIGHT = {"sram_bytes": 30_000}
+
+
+def test_a_network_that_its_target_cannot_hold_is_refused_with_what_helps(
+    connection: sa.Connection,
+) -> None:
+    spec = spec_of("classification", "digits", target=TIGHT)
+
+    pointer, detail = refusal(connection, spec, ())
+
+    assert pointer == "/target"
+    assert "the target has 30,000; set model.input_size to " in detail
+
+
+@pytest.mark.parametrize(
+    "target", [{**TIGHT, "enforce": False}, {"board": "stm32f746g-disco"}, None]
+)
+def test_a_network_that_fits_or_need_not_is_admitted(
+    connection: sa.Connection, target: dict[str, Any] | None
+) -> None:
+    spec = spec_of("classification", "digits", target=target)
+
+    admitted = admission.admit(connection, spec, (), tenant=TENANT)
+
+    assert admitted.cost.peak_activation_bytes > 22_000
+
+
+def test_without_its_dataset_a_network_is_not_judged(connection: sa.Connection) -> None:
+    spec = spec_of("classification", "nowhere", target=TIGHT)
+
+    assert refusal(connection, spec, ())[0] == "/data/dataset"
 
 
 def test_a_folder_that_does_not_say_its_classes_is_refused_without_its_place(

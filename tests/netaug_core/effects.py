@@ -212,6 +212,7 @@ EFFECTS: dict[str, To] = {
 _DEVICES = "tests/netaug_core/training/test_devices.py"
 _WAITING = "tests/jobs/test_waiting.py"
 _SUPERVISOR = "tests/worker/test_supervisor.py"
+_INT8 = "tests/netaug_core/export/test_int8.py"
 _FOUND = "tests/netaug_core/test_detection_effects.py"
 # What changes something else than the weights of one process: the test that sees it.
 SEEN_BY: dict[str, str] = {
@@ -238,6 +239,15 @@ SEEN_BY: dict[str, str] = {
         "::test_only_the_last_step_is_kept_when_the_interval_is_long"
     ),
     "control": ("tests/netaug_core/test_run.py::test_a_control_adds_the_plain_run_and_its_receipt"),
+    "quantization": f"{_INT8}::test_a_spec_without_the_section_makes_no_integers",
+    "quantization.ranges": f"{_INT8}::test_ranges_decide_what_a_step_stands_for",
+    "quantization.calibration_images": (
+        f"{_INT8}::test_as_many_pictures_as_asked_for_are_seen_as_they_are"
+    ),
+    "quantization.aware_epochs": (
+        f"{_INT8}::test_fine_tuning_changes_the_weights_and_not_the_ranges"
+    ),
+    "quantization.aware_learning_rate": f"{_INT8}::test_the_rate_of_fine_tuning_is_the_specs",
     "resources.gpus": (
         "tests/jobs/test_lifecycle.py::test_a_worker_without_gpus_leaves_a_gpu_job_alone"
     ),

@@ -64,7 +64,27 @@ static inline int32_t begin(const int8_t *values, const int8_t *weights, int32_t
 }
 
 #elif defined(NETAUG_SSE2)
+#if defined(NETAUG_AVX2)
+#include <immintrin.h>
+
+static inline __m256i load_16(const int8_t *values)
+{
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)values));
+}
+
+static inline __m256i multiply_16(__m256i value, const int8_t *weights, __m256i sum)
+{
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(value, load_16(weights)));
+}
+
+static inline __m128i halved(__m256i sum)
+{
+    return _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+}
+
+#else
 #include <emmintrin.h>
+#endif
 
 /* Eight bytes as 16-bit numbers: each in the upper half of its place, then shifted down. */
 static inline __m128i load(const int8_t *values)
@@ -83,8 +103,22 @@ static inline int32_t begin(const int8_t *values, const int8_t *weights, int32_t
 {
     __m128i sum0 = _mm_setzero_si128(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
     __m128i low, high, total;
-    int32_t i;
-    for (i = 0; i + 8 <= count; i += 8) {
+    int32_t i = 0;
+#if defined(NETAUG_AVX2)
+    __m256i wide0 = _mm256_setzero_si256(), wide1 = wide0, wide2 = wide0, wide3 = wide0;
+    for (; i + 16 <= count; i += 16) {
+        const __m256i value = load_16(values + i);
+        wide0 = multiply_16(value, weights + i, wide0);
+        wide1 = multiply_16(value, weights + i + step, wide1);
+        wide2 = multiply_16(value, weights + i + 2 * step, wide2);
+        wide3 = multiply_16(value, weights + i + 3 * step, wide3);
+    }
+    sum0 = halved(wide0);
+    sum1 = halved(wide1);
+    sum2 = halved(wide2);
+    sum3 = halved(wide3);
+#endif
+    for (; i + 8 <= count; i += 8) {
         const __m128i value = load(values + i);
         sum0 = multiply(value, weights + i, sum0);
         sum1 = multiply(value, weights + i + step, sum1);

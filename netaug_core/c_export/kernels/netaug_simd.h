@@ -12,6 +12,9 @@
 #define NETAUG_DSP 1 /* Cortex-M4, M7, M33: two products at a time */
 #elif defined(__SSE2__)
 #define NETAUG_SSE2 1 /* every PC */
+#if defined(__AVX2__)
+#define NETAUG_AVX2 1 /* with -mavx2 or -march=native */
+#endif
 #endif
 #endif
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netaug_core.c_export.integer_steps import folded_bias
+from netaug_core.c_export.integer_convolutions import folded_bias
 from netaug_core.chip import host, tools
 from netaug_core.chip.program import FLAGS
 from netaug_core.graph.operations import Conv

@@ -263,7 +263,9 @@ def test_maps_are_enlarged_and_joined_as_in_the_reference(
     image, tap = values(generator, small), values(generator, other)
 
     enlarged = driver.run("u", driving.shapes(enlarging), [image], large.elements)
-    joined = driver.run("n", {0: height, 1: width, 2: channels, 3: others}, [image, tap], both.elements)
+    joined = driver.run(
+        "n", {0: height, 1: width, 2: channels, 3: others}, [image, tap], both.elements
+    )
 
     assert enlarged == expected(enlarging, image)
     assert joined == expected(joining, image, tap)

@@ -1,6 +1,7 @@
 """Does a spec's network fit its target, and what would make it fit? Torch-free."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from netaug_core.boards import BOARDS, Board
 from netaug_core.deployment import profile as profiles
@@ -41,6 +42,14 @@ class Report:
     profile: Profile
     verdict: Verdict | None
 
+    def facts(self) -> dict[str, Any]:
+        """The report as JSON, the same from the API and the command line."""
+        judged = None
+        if self.verdict is not None:
+            said = None if self.verdict.fits else explanation(self.profile, self.verdict)
+            judged = {**asdict(self.verdict), "fits": self.verdict.fits, "explanation": said}
+        return {**asdict(self.profile), "verdict": judged}
+
 
 def report(spec: JobSpec, *, num_classes: int, in_channels: int) -> Report:
     """Profile a spec's network for a dataset with these classes and channels, and judge it."""
@@ -62,7 +71,7 @@ def explanation(profile: Profile, verdict: Verdict) -> str:
     lacks = "; ".join(_lack(one, profile, device) for one in verdict.shortfalls)
     ways = [_change(remedy) for remedy in verdict.remedies]
     if verdict.boards:
-        ways.append(f"take a larger board ({', '.join(verdict.boards)})")
+        ways.append(f"take a board that holds it ({', '.join(verdict.boards)})")
     if not verdict.remedies:
         ways.insert(0, "choose another network: no smaller input or width of this one fits")
     ways.append("set target.enforce to false to train it all the same")

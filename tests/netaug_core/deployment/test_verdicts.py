@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from netaug_core.deployment import fit
-from netaug_core.deployment.fit import Report, Verdict
+from netaug_core.deployment import verdicts
+from netaug_core.deployment.verdicts import Report, Verdict
 from netaug_core.spec import JobSpec
 from tests.netaug_core.deployment.specs import spec
 
@@ -16,7 +16,7 @@ V3 = {"name": "mobilenet_v3", "input_size": 160, "stem_stride": 1}
 
 
 def report(given: JobSpec) -> Report:
-    return fit.report(given, num_classes=10, in_channels=3)
+    return verdicts.report(given, num_classes=10, in_channels=3)
 
 
 def verdict(given: JobSpec) -> Verdict:
@@ -108,6 +108,14 @@ def test_a_detector_is_advised_a_size_that_its_scales_fit() -> None:
     assert advised.changes == {"model.input_size": 128}
 
 
+def test_an_input_that_is_too_small_for_the_strides_is_not_advised() -> None:
+    given = spec({"sram_bytes": 16_000}, model=V2)  # 24 pixels need 16,832, and 16 are too few
+
+    advised = verdict(given).remedies
+
+    assert all(remedy.changes["model.input_size"] >= 24 for remedy in advised)
+
+
 def test_boards_that_hold_the_network_are_named_smallest_first() -> None:
     named = verdict(spec({"board": "stm32f746g-disco"}, model=V2)).boards
 
@@ -119,10 +127,10 @@ def test_an_explanation_says_what_is_short_where_and_what_helps() -> None:
     found = report(spec({"board": "stm32f746g-disco"}, model=V2))
     assert found.verdict is not None
 
-    assert fit.explanation(found.profile, found.verdict) == (
+    assert verdicts.explanation(found.profile, found.verdict) == (
         "target: the network needs 392,192 bytes of SRAM, 384,000 for activations, with the peak "
         "at blocks.1.depthwise, and 8,192 for the stack, and stm32f746g-disco has 327,680; set "
-        "model.input_size to 144, or take a larger board (ambiq-apollo3-blue-evb, "
+        "model.input_size to 144, or take a board that holds it (ambiq-apollo3-blue-evb, "
         "esp32-s3-devkitc-1, arduino-nicla-vision), or set target.enforce to false to train it "
         "all the same"
     )
@@ -133,7 +141,7 @@ def test_where_nothing_helps_that_is_said() -> None:
     assert found.verdict is not None
 
     assert found.verdict.remedies == ()
-    assert "no smaller input or width" in fit.explanation(found.profile, found.verdict)
+    assert "no smaller input or width" in verdicts.explanation(found.profile, found.verdict)
 
 
 def test_a_verdict_takes_a_moment() -> None:
