@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
@@ -12,6 +13,8 @@ from netaug_core.events import Finished
 from netaug_core.export.artifacts import Exporter
 from netaug_core.export.exports import Exports
 from netaug_core.export.exports import of as exports_of
+from netaug_core.export.int8 import Quantiser
+from netaug_core.export.integers import Integers
 from netaug_core.export.model_card import CardFacts
 from netaug_core.export.receipt import Receipt
 from netaug_core.training.preparation import Setting, Trained
@@ -56,7 +59,17 @@ class Conclusion:
         while_waiting = trainer.control.leave_if_asked
         network = task.rebuild(self.main.best.weights)
         exporter = Exporter(
-            trainer.spec, task.dataset, exports, self.directory, self.data_roots, while_waiting
+            trainer.spec,
+            task.dataset,
+            exports,
+            self.directory,
+            self.data_roots,
+            while_waiting,
+            Integers(
+                Quantiser(
+                    cast("Any", task), self.setting.inputs, trainer.feed.device, while_waiting
+                )
+            ),
         )
         certificate = exporter.export_models(network, answers, self._feed())
         facts = CardFacts(

@@ -13,6 +13,7 @@ from netaug_core.datasets import file_digest
 from netaug_core.events import ArtifactWritten
 from netaug_core.export import gate, metrics_file, model_card, onnx_file
 from netaug_core.export.exports import Exports
+from netaug_core.export.integers import Integers
 from netaug_core.export.names import (
     METRICS_CSV,
     MODEL_C,
@@ -62,6 +63,7 @@ class Exporter:
     directory: Path
     roots: Sequence[Path]
     while_waiting: Callable[[], None]
+    integers: Integers | None = None
 
     def export_models(self, network: nn.Module, answers: Answers, feed: Feed) -> VerifyReport:
         """Write both model files and let a fresh process check them.
@@ -74,7 +76,7 @@ class Exporter:
         Raises:
             ExportMismatch: a file does not compute what was trained.
         """
-        self.write_models(network)
+        self.write_models(network, feed)
         reference_file = self.directory / REFERENCE_FILE
         spec_file = self.directory / SPEC_FILE
         self.exports.write_reference(reference_file, network, answers, feed)
@@ -91,13 +93,15 @@ class Exporter:
             reference_file.unlink()
             spec_file.unlink()
 
-    def write_models(self, network: nn.Module) -> None:
+    def write_models(self, network: Any, feed: Feed) -> None:
         facts = {
             "input_size": str(self.spec.model.input_size),
             "classes": json.dumps(self.dataset.class_names),
             "preprocessing": json.dumps(model_card.preprocessing(self.spec, self.dataset)),
         }
         self.exports.write_models(self.directory, network, facts)
+        if self.integers is not None:
+            self.integers.write(self.directory, network, feed, facts)
 
     def write_cards(self, facts: model_card.CardFacts, history: Sequence[EpochRow]) -> None:
         card = model_card.as_document(facts)

@@ -20,14 +20,11 @@ def sections(certificate: dict[str, Any]) -> list[str]:
 
 def _facts(report: IntegersReport) -> list[str]:
     score = report.score
-    correct, expected = (
-        number / score.num_images for number in (score.num_correct, score.expected_num_correct)
-    )
     return [
         "| | |",
         "|---|---|",
-        f"| top-1, int8 | {correct:.2%}, against {expected:.2%} in float32, on "
-        f"{score.num_images} test images; computed by {score.computed_by} |",
+        f"| {score.name}, int8 | {score.value:.2%}, against {score.expected:.2%} in float32, on "
+        f"{score.num_images} test images |",
         f"| activations | {report.arena_bytes:,} bytes in one arena; no plan needs less than "
         f"{report.arena_lower_bound_bytes:,}, the tensors alive at {report.peak_layer} |",
     ]

@@ -10,7 +10,6 @@ from torch import Tensor
 from netaug_core.data.batches import Feed
 from netaug_core.data.parts import Part
 from netaug_core.export import onnx_file, reference
-from netaug_core.export.integers import Integers
 from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
 from netaug_core.export.receipt import Receipt, write_receipt
 from netaug_core.models import tensors_file
@@ -29,8 +28,6 @@ class ClassificationExports:
     def write_models(self, directory: Path, network: Network, facts: dict[str, str]) -> None:
         tensors_file.write(directory / MODEL_SAFETENSORS, network, facts)
         onnx_file.write(directory / MODEL_ONNX, network, self.task.spec.model.input_size)
-        if self.task.spec.quantization is not None:
-            Integers(self.task.spec, self.task.dataset).write(directory, network, facts)
 
     def write_reference(self, path: Path, network: Network, answers: Tensor, feed: Feed) -> None:
         probe = reference.probe_images(self.task.dataset.test, feed)

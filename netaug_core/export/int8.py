@@ -115,7 +115,7 @@ class Quantiser:
             batches=batches,
             steps_per_epoch=len(train) // batch_size,
             objective=self.task.objective(self.inputs, self.device, ONE),
-            answer=_answer_of(self.task),
+            answer=answer_of(self.task),
             device=self.device,
             before_step=self.before_step,
         )
@@ -128,8 +128,8 @@ def _labels(part: Part | DetectionPart) -> NDArray[np.int64]:
     return part.labels
 
 
-def _answer_of(task: Classification | Detection) -> Callable[[Sequence[Tensor]], Tensor]:
-    """What the objective takes, of a graph's outputs (B, C, H, W)."""
+def answer_of(task: Classification | Detection) -> Callable[[Sequence[Tensor]], Tensor]:
+    """Makes the network's answer, as the objective takes it, of a graph's outputs (B, C, H, W)."""
     if isinstance(task, Classification):
         return lambda outputs: outputs[0].flatten(1)  # (B, K)
     levels, anchors = task.table.levels, task.table.anchors_per_cell

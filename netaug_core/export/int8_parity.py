@@ -3,7 +3,7 @@
 N images, H and W rows and columns, C channels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import onnxruntime  # type: ignore[import-untyped]  # ships no types
 from numpy.typing import NDArray
 from onnx.utils import Extractor
 
+from netaug_core.errors import ExportMismatch
 from netaug_core.export.onnx_nodes import integers_of
 from netaug_core.export.onnx_operations import before_of
 from netaug_core.graph.operations import IMAGE, Conv, Operation
@@ -22,6 +23,7 @@ from netaug_core.quantized.kernels import Int8
 from netaug_core.quantized.model import ConvNumbers, Quantization, QuantizedModel
 
 BATCH = 64
+Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,25 @@ def answers(path: Path, model: QuantizedModel, images: Int8) -> list[Int8]:
         model: that it was made of.
         images: its integers.
     """
-    session = _session(path)
+    run = opened(path)
     real = _real(images, model.tensors[IMAGE])
-    parts = [
-        session.run(None, {session.get_inputs()[0].name: real[first : first + BATCH]})
-        for first in range(0, len(real), BATCH)
-    ]
+    parts = [run(real[first : first + BATCH]) for first in range(0, len(real), BATCH)]
     outputs = zip(model.graph.outputs, zip(*parts, strict=True), strict=True)
     return [_integers(np.concatenate(found), model.tensors[name]) for name, found in outputs]
+
+
+def opened(path: Path) -> Callable[[Float32], list[Float32]]:
+    """A file's real answers to images (N, C, H, W) as the network reads them.
+
+    Raises:
+        ExportMismatch: it cannot be loaded.
+    """
+    try:
+        session = _session(path)
+    except Exception as error:  # onnxruntime's own errors derive from Exception directly
+        raise ExportMismatch(f"{path.name} cannot be loaded again: {error}") from error
+    (name,) = [node.name for node in session.get_inputs()]
+    return lambda images: session.run(None, {name: np.ascontiguousarray(images)})
 
 
 def by_layer(path: Path, model: QuantizedModel, images: Int8) -> dict[str, Steps]:

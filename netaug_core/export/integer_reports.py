@@ -57,16 +57,17 @@ class IntegerReport(BaseModel):
 
 
 class IntegerScore(BaseModel):
-    """How well the network does in integers on the test part.
+    """How well the network does in integers on the test part; computed by model_int8.onnx.
 
     Attributes:
-        computed_by: what ran it: the C on this machine, or the integer reference.
+        name: of the score: accuracy, or ap50.
+        expected: the trained network's, in float32.
     """
 
-    computed_by: str
+    name: str
+    value: float
+    expected: float
     num_images: int
-    num_correct: int
-    expected_num_correct: int  # of the trained network, on the same images
 
 
 class IntegersReport(BaseModel):
@@ -82,7 +83,7 @@ class IntegersReport(BaseModel):
         """What the job's result tells of them; flash is that of the first board that ran."""
         flash = [run.flash_bytes for run in self.runs if run.flash_bytes is not None]
         return {
-            "int8_test_accuracy": self.score.num_correct / self.score.num_images,
+            f"int8_test_{self.score.name}": self.score.value,
             "arena_bytes": self.arena_bytes,
             **({"flash_bytes": flash[0]} if flash else {}),
         }

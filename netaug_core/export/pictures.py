@@ -1,20 +1,40 @@
 """Pictures of a part as a device has them: bytes. N pictures, S side, C channels."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from netaug_core.data.counters import Indices
-from netaug_core.data.parts import Part
+from netaug_core.quantized.preprocessing import WHITE, Preprocessing
 
-
-def of_part(part: Part, positions: Indices, size: int) -> NDArray[np.uint8]:
-    """The pictures at some positions, (N, S, S, C), scaled as the network's pictures are."""
-    pixels = part.source.load(part.indices[positions], size)  # (N, C, S, S), 0..255
-    as_bytes = pixels.round().clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(as_bytes.permute(0, 2, 3, 1).numpy())
+Bytes = NDArray[np.uint8]
 
 
-def first(part: Part, count: int, size: int) -> NDArray[np.uint8]:
-    """The first pictures of a part, so many or all."""
-    return of_part(part, np.arange(min(count, len(part)), dtype=np.int64), size)
+def first(feed: Any, part: Any, count: int, preprocessing: Preprocessing) -> Bytes:
+    """The first pictures of a part, so many or all, (N, S, S, C), scaled as the network's are.
+
+    Args:
+        feed: loads them for the CPU.
+        part: of either task.
+        count: how many at most.
+        preprocessing: what the feed does to bytes; it is undone.
+    """
+    few = part.take(np.arange(min(count, len(part)), dtype=np.int64))
+    std, mean = (torch.tensor(one)[:, None, None] for one in _statistics(preprocessing))
+    blocks = [
+        ((images * std + mean) * WHITE).round().clamp(0, WHITE).to(torch.uint8)
+        for images in _images(feed, few)
+    ]
+    return np.ascontiguousarray(torch.cat(blocks).permute(0, 2, 3, 1).numpy())
+
+
+def _statistics(preprocessing: Preprocessing) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return preprocessing.std, preprocessing.mean
+
+
+def _images(feed: Any, part: Any) -> Iterator[Tensor]:
+    for batch in feed.evaluation(part):
+        yield batch[0] if isinstance(batch, tuple) else batch.images

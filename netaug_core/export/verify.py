@@ -16,12 +16,14 @@ from netaug_core.data.dataset import open_test_part
 from netaug_core.data.parts import Part
 from netaug_core.data.transforms import TrainTransform
 from netaug_core.errors import ExportMismatch
-from netaug_core.export import layers, reference, verify_integers
-from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
+from netaug_core.export import int8_parity, layers, pictures, reference, verify_integers
+from netaug_core.export.integer_reports import IntegerScore
+from netaug_core.export.names import MODEL_INT8_ONNX, MODEL_ONNX, MODEL_SAFETENSORS
 from netaug_core.export.parity import Array, first_difference, tolerance
 from netaug_core.export.reference import Reference
 from netaug_core.export.reports import FileReport, VerifyReport
 from netaug_core.models import tensors_file
+from netaug_core.quantized.preprocessing import Preprocessing
 from netaug_core.spec import JobSpec
 
 
@@ -37,8 +39,7 @@ def verify(
         from netaug_core.export import verify_detection  # a second or two, for detectors only
         from netaug_core.tasks.detection import Detection
 
-        reports = verify_detection.verify(Detection.open(spec, roots), directory, reference_file)
-        return VerifyReport(files=reports)
+        return verify_detection.verify(Detection.open(spec, roots), directory, reference_file)
     return _verify_classifier(spec, directory, reference_file, roots)
 
 
@@ -55,9 +56,22 @@ def _verify_classifier(
     ]
     if spec.quantization is None:
         return VerifyReport(files=files)
-    size = spec.model.input_size
-    integers = verify_integers.verify(directory, part, expected.logits, size)
-    return VerifyReport(files=files, integers=integers)
+    made_by = Preprocessing(normalisation.mean, normalisation.std)
+    few = pictures.first(feed, part, verify_integers.COMPARED, made_by)
+    score = _integer_score(directory / MODEL_INT8_ONNX, part, feed, files[0])
+    return VerifyReport(files=files, integers=verify_integers.verify(directory, few, score))
+
+
+def _integer_score(path: Path, part: Part, feed: Feed, trained: FileReport) -> IntegerScore:
+    run = int8_parity.opened(path)
+    logits = [run(images.numpy())[0] for images, _ in feed.evaluation(part)]
+    chosen = np.concatenate(logits).argmax(1)
+    return IntegerScore(
+        name="accuracy",
+        value=float((chosen == part.labels).mean()),
+        expected=trained.expected_num_correct / trained.num_images,
+        num_images=len(part),
+    )
 
 
 @torch.no_grad()

@@ -15,12 +15,21 @@ from torch import Tensor
 from netaug_core.detection.coding import coding
 from netaug_core.detectors.table import Detector, Shape
 from netaug_core.errors import ExportMismatch
-from netaug_core.export import detection_reference, layers
+from netaug_core.export import (
+    detection_reference,
+    int8_parity,
+    layers,
+    pictures,
+    verify_integers,
+)
 from netaug_core.export.detection_reference import Reference
-from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
+from netaug_core.export.int8 import answer_of
+from netaug_core.export.integer_reports import IntegerScore
+from netaug_core.export.names import MODEL_INT8_ONNX, MODEL_ONNX, MODEL_SAFETENSORS
 from netaug_core.export.parity import Array, first_difference
-from netaug_core.export.reports import DetectionReport
+from netaug_core.export.reports import DetectionReport, VerifyReport
 from netaug_core.models import detector_file
+from netaug_core.quantized.preprocessing import Preprocessing
 from netaug_core.tasks.detection import Detection, reading_of
 from netaug_core.training.devices import ONE
 from netaug_core.training.evaluate_detection import Answers, Reading
@@ -37,7 +46,7 @@ TURNED_OBJECTS = 2
 Decoder: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-def verify(task: Detection, directory: Path, reference_file: Path) -> list[DetectionReport]:
+def verify(task: Detection, directory: Path, reference_file: Path) -> VerifyReport:
     """Compare the files in `directory` with the reference.
 
     Raises:
@@ -45,10 +54,15 @@ def verify(task: Detection, directory: Path, reference_file: Path) -> list[Detec
     """
     expected = detection_reference.read(reference_file)
     checker = _Checker(task, expected)
-    return [
+    files = [
         checker.check_tensors(directory / MODEL_SAFETENSORS),
         checker.check_onnx(directory / MODEL_ONNX),
     ]
+    integers = None
+    if task.spec.quantization is not None:
+        score = checker.score_of_integers(directory / MODEL_INT8_ONNX)
+        integers = verify_integers.verify(directory, checker.pictures(), score)
+    return VerifyReport(files=files, integers=integers)
 
 
 class _Checker:
@@ -102,6 +116,27 @@ class _Checker:
             found = layers.of_onnx(path, probe.contiguous().numpy())
             report.first_different_layer = first_difference(found, self._expected.layers)
         return report
+
+    def score_of_integers(self, path: Path) -> IntegerScore:
+        """Average precision of what the file finds."""
+        run, answer = int8_parity.opened(path), answer_of(self._task)
+
+        def decode(images: Tensor) -> tuple[Tensor, Tensor]:
+            maps = [torch.from_numpy(one) for one in run(images.numpy())]
+            return self._reading.decode(answer(maps), images.shape[-1])
+
+        return IntegerScore(
+            name=self._task.score_name,
+            value=self._precision(decode),
+            expected=self._expected.score,
+            num_images=len(self._part),
+        )
+
+    def pictures(self) -> pictures.Bytes:
+        """The first ones of the test part."""
+        normalisation = self._task.dataset.normalisation
+        made_by = Preprocessing(normalisation.mean, normalisation.std)
+        return pictures.first(self._feed, self._part, verify_integers.COMPARED, made_by)
 
     def _reading_by(self, path: Path, table: Detector, anchors: Sequence[Shape]) -> Reading:
         """With the anchors that a file states."""

@@ -5,23 +5,22 @@ N pictures, K classes.
 
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netaug_core.c_export.options import Golden, Options
-from netaug_core.chip import emulator, host, program
+from netaug_core.c_export.options import Values
+from netaug_core.chip import emulator, host, tracing
 from netaug_core.chip.boards import BoardName
 from netaug_core.chip.emulator import ChipRun
 from netaug_core.chip.host import HostRun
 from netaug_core.chip.program import Program
 from netaug_core.chip.tools import ToolMissing
-from netaug_core.data.parts import Part
 from netaug_core.errors import ExportMismatch
-from netaug_core.export import int8_parity, pictures, truncated
+from netaug_core.export import int8_parity
 from netaug_core.export.integer_reports import IntegerReport, IntegerScore, IntegersReport
 from netaug_core.export.integers import C_PREFIX
 from netaug_core.export.names import MODEL_C, MODEL_INT8, MODEL_INT8_ONNX
@@ -34,8 +33,6 @@ Int8 = NDArray[np.int8]
 
 COMPARED = 128  # pictures, logit by logit
 LAYER_PICTURES = 4  # each layer of the ONNX file alone
-SCORED_BYTES = 1 << 28  # of pictures: of large ones not the whole test part
-SCORED_BY_REFERENCE = 1000  # pictures: it takes some 10 ms for each million of MACs
 BOARDS: tuple[BoardName, ...] = ("mps2-an386", "mps2-an500", "mps3-an547")
 EMULATED = 4  # pictures at most, ...
 EMULATED_MACS = 100_000_000  # ... and as many as make so many MACs; at least one
@@ -54,30 +51,33 @@ class _Checked:
         return self.images[:count], [answer[:count] for answer in self.answers]
 
 
-def verify(directory: Path, test: Part, expected: NDArray[np.float32], size: int) -> IntegersReport:
+def verify(directory: Path, pictures: NDArray[np.uint8], score: IntegerScore) -> IntegersReport:
     """Compare every way to run the model in integers with the integer reference.
 
     Args:
         directory: of the files.
-        test: the test part.
-        expected: (N, K) the trained network's logits for it.
-        size: side of the network's input.
+        pictures: (N, H, W, C) to compare on.
+        score: of the network in integers.
 
     Raises:
         ExportMismatch: a file cannot be loaded at all.
-        ToolFailed: the C does not compile.
+        ToolFailed: the C does not compile, or does not run to its end.
     """
     content = file.read(directory / MODEL_INT8)
     model = content.model
-    images = preprocessing.integers(content.tables, pictures.first(test, COMPARED, size))
-    packed = Program(_texts(directory / MODEL_C), C_PREFIX, model.graph, np.int8)
+    images = preprocessing.integers(content.tables, pictures)
+    packed = Program(
+        texts=_texts(directory / MODEL_C), prefix=C_PREFIX, graph=model.graph, dtype=np.int8
+    )
     checked = _Checked(model, images, reference.answers(model, images), packed)
-    runs = [_onnx(directory / MODEL_INT8_ONNX, checked), _host(checked)]
-    runs += [_board(checked, board) for board in BOARDS]
     planned = arena.plan(model.graph)
     return IntegersReport(
-        score=_score(checked, content.tables, test, expected, size),
-        runs=runs,
+        score=score,
+        runs=[
+            _onnx(directory / MODEL_INT8_ONNX, checked),
+            _host(checked),
+            *(_board(checked, board) for board in BOARDS),
+        ],
         arena_bytes=planned.size_bytes,
         arena_lower_bound_bytes=planned.lower_bound_bytes,
         peak_layer=planned.peak,
@@ -135,12 +135,12 @@ def _board(checked: _Checked, board: BoardName) -> IntegerReport:
     )
 
 
-def _on_host(built: Program, images: Int8) -> HostRun:
+def _on_host(built: Program, images: Values) -> HostRun:
     with tempfile.TemporaryDirectory() as folder:
         return host.run(built, images, Path(folder))
 
 
-def _on_board(built: Program, images: Int8, board: BoardName) -> ChipRun:
+def _on_board(built: Program, images: Values, board: BoardName) -> ChipRun:
     with tempfile.TemporaryDirectory() as folder:
         return emulator.run(built, images, Path(folder), board=board)
 
@@ -166,42 +166,9 @@ def _report(name: str, found: Sequence[NDArray[np.generic]], expected: list[Int8
     )
 
 
-def _with_layer(
-    report: IntegerReport,
-    checked: _Checked,
-    run: Callable[[Program, Int8], Sequence[NDArray[np.generic]]],
-) -> IntegerReport:
-    """The layer, if there is a difference: shorter programs are compiled until it is found."""
-    if report.num_different == 0:
-        return report
-    images = checked.images[:1]
-
-    def agrees(model: QuantizedModel) -> bool:
-        wanted = reference.answers(model, images)
-        built = program.of(model, Options(golden=Golden(images, tuple(wanted))))
-        return all(map(np.array_equal, run(built, images), wanted))
-
-    report.first_different_layer = truncated.first_difference(checked.model, agrees)
+def _with_layer(report: IntegerReport, checked: _Checked, run: tracing.Run) -> IntegerReport:
+    """With the first layer that differs, if a logit does."""
+    if report.num_different:
+        found = tracing.first_difference(checked.model, checked.images[:1], run)
+        report.first_different_layer = found
     return report
-
-
-def _score(
-    checked: _Checked, tables: Int8, test: Part, expected: NDArray[np.float32], size: int
-) -> IntegerScore:
-    """On as much of the test part as can be; where the C runs, which is the reference by now."""
-    count = max(1, SCORED_BYTES // checked.images[0].size)
-    images = preprocessing.integers(tables, pictures.first(test, count, size))
-    try:
-        (logits,) = _on_host(checked.packed, images).answers
-        by = f"{MODEL_C} on this machine"
-    except ToolMissing:
-        (logits,) = reference.answers(checked.model, images[:SCORED_BY_REFERENCE])
-        by = "the integer reference"
-    labels = test.labels[: len(logits)]
-    chosen = logits.reshape(len(logits), -1).argmax(1)
-    return IntegerScore(
-        computed_by=by,
-        num_images=len(logits),
-        num_correct=int((chosen == labels).sum()),
-        expected_num_correct=int((expected[: len(logits)].argmax(1) == labels).sum()),
-    )

@@ -24,11 +24,6 @@ class Preprocessing:
         mean, std = np.array(self.mean), np.array(self.std)
         return np.asarray((BYTES / WHITE - mean[:, None]) / std[:, None])
 
-    def floats(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, H, W, C) what the network reads of pictures (N, H, W, C)."""
-        values = self.values().astype(np.float32)
-        return np.stack([table[pictures[..., c]] for c, table in enumerate(values)], axis=-1)
-
     def range(self) -> Range:
         """Of all bytes in all channels: no picture is cut off."""
         values = self.values()

@@ -1,9 +1,8 @@
-"""The integer files of a run: the gate lets good ones pass, and names file and layer of a bad one."""
+"""The integer files of a run: good ones pass the gate; of a bad one file and layer are named."""
 
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,10 @@ from onnx import numpy_helper
 from netaug_core.chip import tools
 from netaug_core.errors import ExportMismatch
 from netaug_core.export import chip_card, reference
+from netaug_core.export.artifacts import Exporter
 from netaug_core.export.classification import ClassificationExports
-from netaug_core.export.integers import C_PREFIX
+from netaug_core.export.int8 import Quantiser
+from netaug_core.export.integers import C_PREFIX, Integers
 from netaug_core.export.names import MODEL_C, MODEL_INT8, MODEL_INT8_ONNX
 from netaug_core.export.reports import VerifyReport
 from netaug_core.export.verify import verify
@@ -26,6 +27,7 @@ from netaug_core.tasks.classification import Classification
 from netaug_core.training.calibration import calibrate
 from netaug_core.training.devices import ONE
 from netaug_core.training.evaluate import predict
+from netaug_core.weights import Inputs
 from tests.netaug_core import runs
 from tests.small_network import SMALL_MODEL
 
@@ -56,7 +58,10 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     network = build(task.table, torch.Generator().manual_seed(0)).eval()
     feed = task.feed(torch.device("cpu"), ONE.rank, 0)
     calibrate(network, feed.calibration(task.dataset.train, 64), nothing)
-    ClassificationExports(task).write_models(directory, network, {"input_size": "28"})
+    quantiser = Quantiser(task, Inputs(), torch.device("cpu"), nothing)
+    exports = ClassificationExports(task)
+    exporter = Exporter(SPEC, task.dataset, exports, directory, (), nothing, Integers(quantiser))
+    exporter.write_models(network, feed)
     logits = predict(network, task.dataset.test, feed, nothing)
     probe = reference.probe_images(task.dataset.test, feed)
     reference.write(directory / "reference", network, logits, probe)
@@ -70,13 +75,19 @@ def exported(originals: dict[str, bytes], tmp_path: Path) -> Exported:
     return Exported(tmp_path)
 
 
-def edit_c(directory: Path, edit: Callable[[str], str]) -> None:
-    """Change model.c in the archive."""
-    source = zipfile.ZipFile(io.BytesIO((directory / MODEL_C).read_bytes()))
-    with zipfile.ZipFile(directory / MODEL_C, "w") as packed:
-        for name in source.namelist():
-            text = source.read(name).decode()
-            packed.writestr(name, edit(text) if name.endswith("/weights.h") else text)
+def tamper_c(path: Path) -> None:
+    """Change a weight of one layer."""
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as source:
+        texts = {name: source.read(name).decode() for name in source.namelist()}
+    (name,) = [name for name in texts if name.endswith("src/weights.h")]
+    head, array, rest = texts[name].partition(f"{TAMPERED.replace('.', '_')}_weights")
+    declaration, start, values = rest.partition("{")
+    first, comma, others = values.partition(",")
+    texts[name] = head + array + declaration + start + ("99" if "99" not in first else "98")
+    texts[name] += comma + others
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, text in texts.items():
+            packed.writestr(name, text)
 
 
 def tamper_onnx(path: Path) -> None:
@@ -101,6 +112,7 @@ def test_every_way_to_run_the_integers_agrees(exported: Exported) -> None:
     assert on_host.self_test
     assert on_host.crc is not None
     assert found.score.num_images == 360
+    assert abs(found.score.value - found.score.expected) < 0.02
     assert found.arena_bytes <= 1.15 * found.arena_lower_bound_bytes
     ran = [board for board in on_boards if board.not_run is None]
     assert all((board.num_different, board.crc) == (0, on_host.crc) for board in ran)
@@ -126,6 +138,15 @@ def test_a_changed_onnx_file_is_refused_with_its_layer(exported: Exported) -> No
     assert sentence.endswith(f"the first layer that differs is {TAMPERED}")
 
 
+def test_changed_c_is_refused_wherever_it_runs(exported: Exported) -> None:
+    tamper_c(exported.directory / MODEL_C)
+
+    sentences = exported.verify().disagreements()
+
+    assert sentences
+    assert all("does not compute what the integer reference does" in one for one in sentences)
+
+
 @pytest.mark.parametrize("name", [MODEL_C, MODEL_INT8])
 def test_a_cut_off_file_is_refused(exported: Exported, name: str) -> None:
     path = exported.directory / name
@@ -146,7 +167,6 @@ def test_without_a_compiler_the_c_is_told_as_not_run(
     assert report.integers is not None
     reasons = [run.not_run for run in report.integers.runs[1:]]
     assert all(reason is not None and "is not installed" in reason for reason in reasons)
-    assert report.integers.score.computed_by == "the integer reference"
 
 
 def test_the_project_is_built_by_its_own_makefile(exported: Exported, tmp_path: Path) -> None:
