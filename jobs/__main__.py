@@ -13,7 +13,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from jobs import backup, db, keys, schema, tenants, verification
-from jobs.errors import BackupInterrupted, BackupUnusable, StorageUnavailable, Unauthenticated
+from jobs.errors import (
+    BackupBusy,
+    BackupInterrupted,
+    BackupUnusable,
+    StorageUnavailable,
+    Unauthenticated,
+)
 from jobs.keys import Scope
 from jobs.settings import DatabaseSettings, Settings
 from jobs.storage import Storage
@@ -146,7 +152,7 @@ def _with_storage(engine: sa.Engine, options: argparse.Namespace) -> int:
         else:
             act = backup.back_up if options.command == "backup" else backup.restore
             outcome = act(engine, storage, options.directory)
-    except (StorageUnavailable, BackupUnusable, BackupInterrupted) as error:
+    except (StorageUnavailable, BackupBusy, BackupUnusable, BackupInterrupted) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     if isinstance(outcome, backup.Outcome):
