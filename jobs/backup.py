@@ -62,7 +62,8 @@ class Outcome:
 def back_up(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
     """Copy rows and objects. Into a directory with an earlier backup, only objects it lacks.
 
-    An earlier backup in the directory stays as it is until this one is whole and on the disk.
+    An earlier backup in the directory stays as it is until this one is whole and on the disk; one
+    that has problems does not take its place.
 
     Raises:
         BackupBusy: another backup or restore uses the directory.
@@ -72,19 +73,30 @@ def back_up(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
     with backup_directory.for_writing(directory):
         rows = backup_directory.place_for_rows(directory)
         try:
-            with Hold(engine) as hold:
-                with snapshot(engine) as connection:
-                    revision = schema.revision(connection)
-                    tables = {table.name: _dump(connection, table, rows) for table in TABLES}
-                flush(rows)
-                copied = _copy_objects(storage, directory, rows, hold)
-                hold.confirm()
+            told, outcome = _copy_all(engine, storage, directory, rows)
         except BaseException:
             shutil.rmtree(rows, ignore_errors=True)
             raise
-        told = {"revision": revision, "tables": {name: asdict(of) for name, of in tables.items()}}
-        backup_directory.put_manifest(directory, rows, told)
-    return Outcome(sum(dumped.rows for dumped in tables.values()), *copied)
+        if outcome.problems:
+            shutil.rmtree(rows)
+        else:
+            backup_directory.put_manifest(directory, rows, told)
+    return outcome
+
+
+def _copy_all(
+    engine: sa.Engine, storage: Storage, directory: Path, rows: Path
+) -> tuple[dict[str, Any], Outcome]:
+    """What the manifest tells of the rows, and what was copied."""
+    with Hold(engine) as hold:
+        with snapshot(engine) as connection:
+            revision = schema.revision(connection)
+            tables = {table.name: _dump(connection, table, rows) for table in TABLES}
+        flush(rows)
+        copied = _copy_objects(storage, directory, rows, hold)
+        hold.confirm()
+    told = {"revision": revision, "tables": {name: asdict(of) for name, of in tables.items()}}
+    return told, Outcome(sum(dumped.rows for dumped in tables.values()), *copied)
 
 
 def restore(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:

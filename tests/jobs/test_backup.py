@@ -241,6 +241,23 @@ def test_what_others_keep_beside_a_backup_stays(
     assert others.is_dir()
 
 
+def test_a_backup_that_lacks_objects_leaves_the_earlier_one_as_it_was(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    # fails if it takes the earlier one's place: the good copy was lost with the bad
+    earlier, rows = backup.back_up(engine, storage, tmp_path / "backup"), all_rows(engine)
+    with engine.begin() as connection:
+        for step in (8, 9):
+            add_checkpoint(connection, storage, checkpointed, step, tmp_path / "file")
+    storage.delete([attempt_key(checkpointed.id, 1, "checkpoints", "9.pt")])
+    (problem,) = backup.back_up(engine, storage, tmp_path / "backup").problems
+    assert "9.pt" in problem
+    new_storage = open_storage(tmp_path / "new-objects")
+    assert backup.restore(new_engine, new_storage, tmp_path / "backup") == earlier
+    assert all_rows(new_engine) == rows
+    assert len(list((tmp_path / "backup").rglob("jobs.jsonl"))) == 1
+
+
 def test_a_killed_backup_leaves_nothing_after_the_next(
     engine: sa.Engine, database_url: str, storage: Storage, checkpointed: Job, tmp_path: Path
 ) -> None:
@@ -377,3 +394,5 @@ def test_the_commands_print_what_they_did(
     (tmp_path / "objects" / attempt_key(checkpointed.id, 1, "checkpoints", "1.pt")).unlink()
     assert main(["verify-storage"]) == 1
     assert "not in storage" in capsys.readouterr().err
+    assert main(["backup", str(tmp_path / "new-backup")]) == 1
+    assert "was not kept" in capsys.readouterr().err
