@@ -63,7 +63,7 @@ def back_up(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
     """Copy rows and objects. Into a directory with an earlier backup, only objects it lacks.
 
     An earlier backup in the directory stays as it is until this one is whole and on the disk; one
-    that has problems does not take its place.
+    that has problems does not take its place. Objects that only earlier ones named go at the end.
 
     Raises:
         BackupBusy: another backup or restore uses the directory.
@@ -81,6 +81,7 @@ def back_up(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
             shutil.rmtree(rows)
         else:
             backup_directory.put_manifest(directory, rows, told)
+            backup_directory.prune(directory, {named.key for named in _named(rows)})
     return outcome
 
 
@@ -203,10 +204,6 @@ def _named(rows: Path) -> Iterator[Named]:
                 yield Named(row["storage_key"], row["size_bytes"], row["sha256"])
 
 
-def _object_file(directory: Path, named: Named) -> Path:
-    return directory / "objects" / named.key
-
-
 def _copy_objects(
     storage: Storage, directory: Path, rows: Path, hold: Hold
 ) -> tuple[int, int, tuple[str, ...]]:
@@ -214,7 +211,7 @@ def _copy_objects(
     directories: set[Path] = set()
     for named in _named(rows):
         hold.check()
-        path = _object_file(directory, named)
+        path = backup_directory.object_file(directory, named.key)
         if not _is_there(path, named):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -250,7 +247,7 @@ def _is_there(path: Path, named: Named) -> bool:
 def _put_objects(storage: Storage, directory: Path, rows: Path) -> tuple[int, int, tuple[str, ...]]:
     count, size_bytes, problems = 0, 0, []
     for named in _named(rows):
-        path = _object_file(directory, named)
+        path = backup_directory.object_file(directory, named.key)
         if not _is_there(path, named):
             problems.append(f"{named.key} is not in the backup, or not as it was")
             continue

@@ -20,6 +20,7 @@ MANIFEST = "manifest.json"  # written last: without it a backup is not whole
 FORMAT = 2
 LOCK = ".lock"  # stays: who removed it could let two in
 PLACES = ("rows-a", "rows-b")
+OBJECTS = "objects"
 
 
 def for_writing(directory: Path) -> AbstractContextManager[None]:
@@ -79,6 +80,25 @@ def put_manifest(directory: Path, rows: Path, told: dict[str, Any]) -> None:
     flush(directory)
     if earlier is not None:
         shutil.rmtree(directory / earlier, ignore_errors=True)
+
+
+def object_file(directory: Path, key: str) -> Path:
+    """Where a copied object lies."""
+    return directory / OBJECTS / key
+
+
+def prune(directory: Path, kept: set[str]) -> None:
+    """Remove every object but those of these keys, and directories that are empty then."""
+    top = directory / OBJECTS
+    for parent, directories, files in os.walk(top, topdown=False):
+        for name in files:
+            path = Path(parent, name)
+            if str(path.relative_to(top)) not in kept:
+                path.unlink()
+        for name in directories:
+            path = Path(parent, name)
+            if not any(path.iterdir()):
+                path.rmdir()
 
 
 def manifest(directory: Path) -> dict[str, Any]:

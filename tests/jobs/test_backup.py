@@ -258,6 +258,20 @@ def test_a_backup_that_lacks_objects_leaves_the_earlier_one_as_it_was(
     assert len(list((tmp_path / "backup").rglob("jobs.jsonl"))) == 1
 
 
+def test_what_no_row_names_any_more_leaves_the_backup_after_the_next(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    leftover = tmp_path / "backup" / "objects" / "jobs" / "gone" / "1" / ".9.pt.partial"
+    leftover.parent.mkdir(parents=True)
+    leftover.touch()  # as a killed backup leaves it
+    retention.Sweep(engine, retention.Rules(1, 0, None, None)).step()
+    made = backup.back_up(engine, storage, tmp_path / "backup")
+    assert made.objects == 0
+    assert list((tmp_path / "backup" / "objects").rglob("*")) == []
+    assert backup.restore(new_engine, storage, tmp_path / "backup") == made
+
+
 def test_a_killed_backup_leaves_nothing_after_the_next(
     engine: sa.Engine, database_url: str, storage: Storage, checkpointed: Job, tmp_path: Path
 ) -> None:
