@@ -26,7 +26,8 @@ CALLS: dict[str, Callable[[sa.Connection], Any]] = {
     "release_due": waiting.release_due,
     "end_overdue": waiting.end_overdue,
     "end_hopeless": waiting.end_hopeless,
-    "repair_waiting": waiting.repair_waiting,
+    "mark_missed": waiting.mark_missed,
+    "unmark_idle": waiting.unmark_idle,
     "check_room": lambda connection: tenants.check_room(connection, "tiny", None),
 }
 

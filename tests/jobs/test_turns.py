@@ -138,7 +138,7 @@ def test_a_tenant_that_was_not_marked_is_found_within_a_period(connection: sa.Co
     (job,) = queue(connection, "a")
     connection.execute(sa.delete(tenant_table))  # as the previous release would leave it
     assert try_claim(connection) is None
-    waiting.repair_waiting(connection)
+    waiting.mark_missed(connection)
     assert claim(connection).job.id == job.id
 
 
@@ -147,7 +147,7 @@ def test_a_tenant_without_jobs_is_passed_over_then_unmarked(connection: sa.Conne
     (other,) = queue(connection, "b")
     wishes.cancel(connection, "a", mine.id)
     assert claim(connection).job.id == other.id
-    waiting.repair_waiting(connection)
+    waiting.unmark_idle(connection)
     assert not tenants.get(connection, "a").waiting
 
 
@@ -166,7 +166,7 @@ def test_a_mark_is_kept_if_a_job_came_since_none_was_seen(postgres_engine: sa.En
                     queue(connection, "a")
 
         sa.event.listen(repair, "before_cursor_execute", submit_before_it_is_cleared)
-        waiting.repair_waiting(repair)
+        waiting.unmark_idle(repair)
     with db.reading(postgres_engine) as connection:
         assert tenants.get(connection, "a").waiting
 
@@ -227,9 +227,9 @@ def test_claims_at_once_are_shared_by_the_tenants(engine: sa.Engine, at_once: At
 
 def test_a_job_that_is_submitted_beside_claims_is_found(engine: sa.Engine, at_once: AtOnce) -> None:
     for _ in range(10):
-        made = at_once([lambda c: submit(c).id, try_claim, lambda c: waiting.repair_waiting(c)])
+        made = at_once([lambda c: submit(c).id, try_claim, waiting.unmark_idle])
         with db.writing(engine) as connection:
-            waiting.repair_waiting(connection)
+            waiting.mark_missed(connection)
             if made[1] is None:
                 assert claim(connection).job.id == made[0]
 
