@@ -23,6 +23,7 @@ from jobs.errors import Refusal, SpecRefused
 from jobs.idempotency import IdempotencyKey
 from jobs.ids import new_id
 from jobs.lifecycle import JOB_COLUMNS
+from jobs.prepared import Prepared
 from jobs.recording import Entry
 from jobs.records import Job, Json
 from jobs.states import EventType, JobStatus
@@ -43,6 +44,13 @@ _INSERT_JOB = (
         created_at=now_plus(),
     )
     .returning(*JOB_COLUMNS)
+)
+_INSERT_PLAIN = Prepared(
+    _INSERT_JOB,
+    columns=(
+        *("id", "tenant", "name", "tags", "spec", "cost", "dataset", "dataset_digest"),
+        *("max_attempts", "priority", "gpus"),
+    ),
 )
 
 
@@ -93,28 +101,26 @@ def _insert(
     needed = dependencies.hold(connection, tenant, spec.resources.after)
     if needed.refusals:
         raise SpecRefused(needed.refusals)
-    statement = _INSERT_JOB
+    values = {
+        "id": job_id,
+        "tenant": tenant,
+        "name": spec.name,
+        "tags": tags,
+        "spec": document,
+        "cost": admitted.cost_facts(),
+        "dataset": spec.data.dataset,
+        "dataset_digest": admitted.dataset.digest,
+        "max_attempts": spec.resources.max_attempts,
+        "priority": spec.resources.priority,
+        "gpus": spec.resources.gpus,
+    }
     if starts.asks_for_any(document["resources"]):
         waits = starts.columns(
             document["resources"], blocked_by=len(needed.unmet), has_started=False
         )
-        statement = statement.values(**waits)
-    row = connection.execute(
-        statement,
-        {
-            "id": job_id,
-            "tenant": tenant,
-            "name": spec.name,
-            "tags": tags,
-            "spec": document,
-            "cost": admitted.cost_facts(),
-            "dataset": spec.data.dataset,
-            "dataset_digest": admitted.dataset.digest,
-            "max_attempts": spec.resources.max_attempts,
-            "priority": spec.resources.priority,
-            "gpus": spec.resources.gpus,
-        },
-    ).one()
+        job = Job(*connection.execute(_INSERT_JOB.values(**waits), values).one())
+    else:
+        job = Job(*_INSERT_PLAIN.rows(connection, values)[0])
     if tags:
         connection.execute(
             sa.insert(job_tags), [{"tenant": tenant, "tag": t, "job_id": job_id} for t in tags]
@@ -122,7 +128,6 @@ def _insert(
     queued = Entry(EventType.STATE, {"status": JobStatus.QUEUED})
     recording.append_events(connection, job_id, 0, 1, (queued,))
     dependencies.wait_for(connection, job_id, needed.unmet)
-    job = Job(*row)
     if job.ready:
         outbox.ring(connection, job_id)
         tenants.mark_waiting(connection, tenant)
