@@ -21,8 +21,8 @@ class _Text:
     """A statement as the driver takes it.
 
     Attributes:
-        own: the values that the statement has itself.
-        to_driver: by parameter, what makes of a value what the driver takes; without those alike.
+        own: the values that the statement has itself, as the driver takes them.
+        to_driver: by parameter, what makes of a given value what the driver takes; none: nothing.
     """
 
     text: bytes
@@ -75,15 +75,15 @@ class Prepared:
 
     def _compile(self, dialect: sa.Dialect) -> _Text:
         compiled = self._statement.compile(dialect=dialect, column_keys=self._columns or None)
-        to_driver = {
-            name: bind.type.dialect_impl(dialect).bind_processor(dialect)
-            for bind, name in compiled.bind_names.items()
-        }
-        return _Text(
-            str(compiled).encode(),
-            {name: value for name, value in compiled.params.items() if value is not None},
-            {name: process for name, process in to_driver.items() if process is not None},
-        )
+        own: dict[str, Any] = {}
+        to_driver: dict[str, Process] = {}
+        for bind, name in compiled.bind_names.items():
+            process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            if not bind.required:
+                own[name] = process(bind.effective_value) if process else bind.effective_value
+            elif process is not None:
+                to_driver[name] = process
+        return _Text(str(compiled).encode(), own, to_driver)
 
     def _processes(self, dialect: sa.Dialect, described: Any) -> list[tuple[int, Process]]:
         """Which columns are not yet what their types say, and what makes them so."""
