@@ -254,7 +254,8 @@ def _points(given: frozenset[str]) -> Prepared:
         sa.select(*[newest.c[column.name] for column in shown])
         .where(newest.c.age == 1)
         .order_by(newest.c.step, newest.c.key)
-        .limit(sa.bindparam("limit"))
+        .limit(sa.bindparam("limit")),
+        binary=True,
     )
 
 

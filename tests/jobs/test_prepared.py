@@ -71,3 +71,11 @@ def test_who_listens_hears_every_statement(connection: sa.Connection) -> None:
     sa.event.listen(connection, "before_cursor_execute", lambda *given: heard.append(given[2]))
     Prepared(sa.select(sa.literal(1))).rows(connection, {})
     assert heard[-1].startswith("SELECT")  # SQLite has its BEGIN before
+
+
+def test_numbers_are_the_same_in_binary_form(connection: sa.Connection) -> None:
+    job = submit(connection)
+    wanted = (jobs.c.seconds_used, jobs.c.attempt, jobs.c.ready, jobs.c.gpus, jobs.c.created_at)
+    statement = sa.select(*wanted).where(jobs.c.id == sa.bindparam("id"))
+    text, binary = Prepared(statement), Prepared(statement, binary=True)
+    assert binary.rows(connection, {"id": job.id}) == text.rows(connection, {"id": job.id})
