@@ -2,13 +2,13 @@
 
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from api.limits import Lane, Limits
 from api.problems import FORBIDDEN, UNAUTHENTICATED, ApiProblem
@@ -17,10 +17,6 @@ from jobs.keys import Principal, Scope
 
 REMEMBERED_S = 5.0  # a revoked key may still be used this long
 MOST_REMEMBERED = 1000
-
-BEARER = HTTPBearer(
-    auto_error=False, bearerFormat="nak_...", description="An API key, made by POST /v1/keys."
-)
 
 
 class KeyRing:
@@ -80,18 +76,31 @@ async def identify(request: Request) -> Principal:
     return known if known is not None else await run_in_threadpool(ring.look_up, token)
 
 
-def _needs(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
-    async def principal(request: Request) -> Principal:
+class _Needs(SecurityBase):
+    """A key of this scope, and a place among its tenant's requests; one dependency for both."""
+
+    scheme_name = "HTTPBearer"
+    model = HTTPBearer(bearerFormat="nak_...", description="An API key, made by POST /v1/keys.")
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Principal:
         found = await identify(request)
-        if not found.may(scope):
+        if not found.may(self._scope):
             raise ApiProblem(
-                FORBIDDEN, f"this needs a key of scope {scope}; ask an administrator for one"
+                FORBIDDEN, f"this needs a key of scope {self._scope}; ask an administrator for one"
             )
         lane = Lane.READ if request.method == "GET" else Lane.WRITE
         _limits(request).enter(request.scope, found.tenant, lane)
         return found
 
-    return principal
+
+class _NeedsToSubmit(_Needs):
+    async def __call__(self, request: Request) -> Principal:
+        who = await super().__call__(request)
+        _limits(request).submit(who.tenant)
+        return who
 
 
 def _limits(request: Request) -> Limits:
@@ -100,14 +109,7 @@ def _limits(request: Request) -> Limits:
     return limits
 
 
-Reader = Annotated[Principal, Depends(_needs(Scope.READ))]
-Submitter = Annotated[Principal, Depends(_needs(Scope.SUBMIT))]
-Admin = Annotated[Principal, Depends(_needs(Scope.ADMIN))]
-
-
-async def _new_job(request: Request, who: Submitter) -> Principal:
-    _limits(request).submit(who.tenant)
-    return who
-
-
-JobSubmitter = Annotated[Principal, Depends(_new_job)]
+Reader = Annotated[Principal, Depends(_Needs(Scope.READ))]
+Submitter = Annotated[Principal, Depends(_Needs(Scope.SUBMIT))]
+Admin = Annotated[Principal, Depends(_Needs(Scope.ADMIN))]
+JobSubmitter = Annotated[Principal, Depends(_NeedsToSubmit(Scope.SUBMIT))]

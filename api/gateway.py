@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
@@ -29,6 +29,15 @@ DOCS_POLICY = (
     "img-src 'self' data:; worker-src blob:; frame-ancestors 'none'"
 )
 DOCS = ("/docs", "/redoc", "/static-offline-docs")
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+def _raw(headers: dict[str, str]) -> RawHeaders:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+_FOR_ALL = _raw(SECURITY_HEADERS)
+_FOR_DOCS = _raw({**SECURITY_HEADERS, "Content-Security-Policy": DOCS_POLICY})
 
 
 @dataclass
@@ -44,16 +53,15 @@ class Exchange:
     async def pass_on(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.answered = True
-            self._complete(MutableHeaders(scope=message))
+            message["headers"] = self._completed(message["headers"])
             self._record(message["status"])
         await self.send(message)
 
-    def _complete(self, headers: MutableHeaders) -> None:
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
-        if self.scope["path"].startswith(DOCS):
-            headers["Content-Security-Policy"] = DOCS_POLICY
-        headers["X-Request-Id"] = self.scope["request_id"]
+    def _completed(self, headers: RawHeaders) -> RawHeaders:
+        usual = _FOR_DOCS if self.scope["path"].startswith(DOCS) else _FOR_ALL
+        own = {name for name, _ in headers}
+        added = [(name, value) for name, value in usual if name not in own]
+        return [*headers, *added, (b"x-request-id", self.scope["request_id"].encode())]
 
     def _record(self, status: int) -> None:
         seconds = time.perf_counter() - self.began

@@ -7,13 +7,13 @@ from importlib.metadata import version
 from typing import Any
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI, Security
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from pydantic.json_schema import models_json_schema
 
 from api import error_handlers, examples
-from api.auth import BEARER, KeyRing
+from api.auth import KeyRing
 from api.context import Context
 from api.gateway import Gateway
 from api.limits import Limits
@@ -49,7 +49,7 @@ DESCRIPTION = (
 )
 NOUNS = (
     *(jobs, locks, events, metrics, logs, artifacts),
-    *(datasets, presets, boards, profile, keys, quota, workers, spec),
+    *(datasets, presets, boards, profile, keys, quota, workers, spec, service),
 )
 DECLARED = (JobSpec, KeyRequest, Problem)  # parsed from raw bytes, or answered by handlers
 
@@ -76,11 +76,8 @@ def create_app(settings: Settings) -> FastAPI:
         settings, engine, Storage.open(settings), KeyRing(engine), Hub(engine), limits
     )
     app.state.telemetry = telemetry
-    v1 = APIRouter(prefix="/v1", dependencies=[Security(BEARER)])
-    for noun in NOUNS:
-        v1.include_router(noun.router)
-    app.include_router(v1)
-    app.include_router(service.router)
+    # Flat: a router that is included in another is matched anew at each request.
+    app.router.routes.extend(route for noun in NOUNS for route in noun.router.routes)
     error_handlers.install(app)
     app.add_middleware(Gateway, telemetry=telemetry, limits=limits)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's way

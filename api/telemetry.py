@@ -1,6 +1,7 @@
 """Prometheus metrics of this process, and of the queue as the database has it."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import sqlalchemy as sa
 import structlog
@@ -64,8 +65,13 @@ class Telemetry:
         )
 
     def answered(self, operation: str, status: int, seconds: float) -> None:
-        self._requests.labels(operation, status).inc()
-        self._seconds.labels(operation).observe(seconds)
+        requests, seconds_taken = self._of(operation, status)
+        requests.inc()
+        seconds_taken.observe(seconds)
+
+    @cache  # noqa: B019  # lives as long as the process; `labels` formats and locks each time
+    def _of(self, operation: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(operation, status), self._seconds.labels(operation)
 
     def exposition(self) -> bytes:
         return generate_latest(self._registry)

@@ -13,7 +13,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from jobs import backup, db, keys, schema, tenants, verification
-from jobs.errors import BackupInterrupted, BackupUnusable, StorageUnavailable, Unauthenticated
+from jobs.errors import (
+    BackupBusy,
+    BackupInterrupted,
+    BackupUnusable,
+    StorageUnavailable,
+    Unauthenticated,
+)
 from jobs.keys import Scope
 from jobs.settings import DatabaseSettings, Settings
 from jobs.storage import Storage
@@ -21,6 +27,7 @@ from jobs.storage import Storage
 SECRET_MODE = 0o600
 NO_QUOTA = "none"
 POOL_SIZE = 2  # a backup reads, and says beside it that it is still there
+NOT_KEPT = "the backup was not kept; an earlier one in the directory is as it was\n"
 WITH_STORAGE = {"backup", "restore", "verify-storage"}
 
 
@@ -146,7 +153,7 @@ def _with_storage(engine: sa.Engine, options: argparse.Namespace) -> int:
         else:
             act = backup.back_up if options.command == "backup" else backup.restore
             outcome = act(engine, storage, options.directory)
-    except (StorageUnavailable, BackupUnusable, BackupInterrupted) as error:
+    except (StorageUnavailable, BackupBusy, BackupUnusable, BackupInterrupted) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     if isinstance(outcome, backup.Outcome):
@@ -155,8 +162,14 @@ def _with_storage(engine: sa.Engine, options: argparse.Namespace) -> int:
     problems = outcome.problems
     if options.command == "verify-storage":
         problems += verification.verify_counts(engine, repair=options.repair)
+    return _tell(problems, options.command)
+
+
+def _tell(problems: tuple[str, ...], command: str) -> int:
     for problem in problems:
         sys.stderr.write(f"{problem}\n")
+    if problems and command == "backup":
+        sys.stderr.write(NOT_KEPT)
     sys.stdout.write(f"{len(problems)} problems\n")
     return int(bool(problems))
 

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from jobs import dependencies, fit, processes
 from jobs.errors import Refusal, SpecRefused
 from netaug_core import cost, datasets
-from netaug_core.architectures import Architecture
 from netaug_core.cost import Cost
 from netaug_core.datasets import DatasetInfo
 from netaug_core.deployment import verdicts
 from netaug_core.deployment.verdicts import Report
-from netaug_core.detectors.table import Detector
 from netaug_core.errors import BadData
+from netaug_core.sections.detection import DetectionSpec
+from netaug_core.sections.model import ModelSpec
 from netaug_core.spec import JobSpec
 
 # While no worker has reported itself, a spec may still be queued if it asks for no more than this.
@@ -52,8 +52,8 @@ def admit(
     refusals += _misfits(spec, dataset)
     if refusals or dataset is None:
         raise SpecRefused(refusals)
-    table = spec.table(num_classes=dataset.num_classes, in_channels=dataset.in_channels)
-    return Admission(dataset, _cost(table, spec.model.input_size))
+    network = _cost(spec.model, spec.detection, dataset.num_classes, dataset.in_channels)
+    return Admission(dataset, network)
 
 
 def report(spec: JobSpec, data_roots: Sequence[Path]) -> Report:
@@ -84,8 +84,12 @@ def _misfits(spec: JobSpec, dataset: DatasetInfo | None) -> list[Refusal]:
 
 
 @lru_cache(maxsize=256)
-def _cost(table: Architecture | Detector, input_size: int) -> Cost:
-    return cost.measure(table, input_size)
+def _cost(
+    model: ModelSpec, detection: DetectionSpec | None, num_classes: int, in_channels: int
+) -> Cost:
+    network = model.architecture(num_classes=num_classes, in_channels=in_channels)
+    table = network if detection is None else detection.table(network)
+    return cost.measure(table, model.input_size)
 
 
 def _find_dataset(

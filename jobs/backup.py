@@ -3,8 +3,8 @@
 The rows come first: an object is stored before a row names it and never changes, so all that the
 rows of that moment name is there to be copied, as long as nothing is removed meanwhile.
 
-A directory may be written to again: each backup has a rows directory of its own, and objects never
-change. The manifest names the rows, is written last, and replaces the earlier one by a rename.
+A directory may be written to again: objects never change, and the earlier rows and their manifest
+stay until the new ones are whole (jobs/backup_directory.py).
 """
 
 import json
@@ -18,18 +18,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs import db, schema
+from jobs import backup_directory, db, schema
 from jobs.dialect import UtcDateTime, follow_sequence, snapshot
 from jobs.errors import BackupUnusable, ObjectMissing
 from jobs.hold import Hold
-from jobs.ids import new_id
 from jobs.storage import Storage, flush
 from jobs.tables import artifacts, checkpoints, metadata
 from jobs.tables import processes as process_table
 from netaug_core.datasets import file_digest
 
-MANIFEST = "manifest.json"  # written last: without it a backup is not whole
-FORMAT = 2
 ROWS = 1000
 NAMING = (artifacts, checkpoints)  # tables whose rows name objects
 TABLES = [table for table in metadata.sorted_tables if table is not process_table]
@@ -65,60 +62,75 @@ class Outcome:
 def back_up(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
     """Copy rows and objects. Into a directory with an earlier backup, only objects it lacks.
 
-    An earlier backup in the directory stays as it is until this one is whole and on the disk.
+    An earlier backup in the directory stays as it is until this one is whole and on the disk; one
+    that has problems does not take its place. Objects that only earlier ones named go at the end.
 
     Raises:
+        BackupBusy: another backup or restore uses the directory.
         StorageUnavailable: the store does not answer.
         BackupInterrupted: objects may have been removed meanwhile.
     """
-    rows = directory / new_id("rows")
-    rows.mkdir(parents=True)
-    try:
-        with Hold(engine) as hold:
-            with snapshot(engine) as connection:
-                revision = schema.revision(connection)
-                tables = {table.name: _dump(connection, table, rows) for table in TABLES}
-            flush(rows)
-            copied = _copy_objects(storage, directory, rows, hold)
-            hold.confirm()
-    except BaseException:
-        shutil.rmtree(rows, ignore_errors=True)
-        raise
-    manifest = {"format": FORMAT, "revision": revision, "rows": rows.name}
-    _write_manifest(
-        directory, {**manifest, "tables": {name: asdict(of) for name, of in tables.items()}}
-    )
-    for earlier in directory.glob("rows*"):
-        if earlier != rows:
-            shutil.rmtree(earlier)
-    return Outcome(sum(dumped.rows for dumped in tables.values()), *copied)
+    with backup_directory.for_writing(directory):
+        rows = backup_directory.place_for_rows(directory)
+        try:
+            told, outcome = _copy_all(engine, storage, directory, rows)
+        except BaseException:
+            shutil.rmtree(rows, ignore_errors=True)
+            raise
+        if outcome.problems:
+            shutil.rmtree(rows)
+        else:
+            backup_directory.put_manifest(directory, rows, told)
+            backup_directory.prune(directory, {named.key for named in _named(rows)})
+    return outcome
+
+
+def _copy_all(
+    engine: sa.Engine, storage: Storage, directory: Path, rows: Path
+) -> tuple[dict[str, Any], Outcome]:
+    """What the manifest tells of the rows, and what was copied."""
+    with Hold(engine) as hold:
+        with snapshot(engine) as connection:
+            revision = schema.revision(connection)
+            tables = {table.name: _dump(connection, table, rows) for table in TABLES}
+        flush(rows)
+        copied = _copy_objects(storage, directory, rows, hold)
+        hold.confirm()
+    told = {"revision": revision, "tables": {name: asdict(of) for name, of in tables.items()}}
+    return told, Outcome(sum(dumped.rows for dumped in tables.values()), *copied)
 
 
 def restore(engine: sa.Engine, storage: Storage, directory: Path) -> Outcome:
     """Bring a backup into an empty database and a store: objects first, then rows.
 
     Raises:
+        BackupBusy: a backup is being written to the directory.
         BackupUnusable: it is not whole, of another release, or the database is not empty.
         StorageUnavailable: the store does not answer.
     """
-    manifest = _manifest(directory)
-    schema.upgrade(engine)
-    with db.reading(engine) as connection:
-        revision = schema.revision(connection)
-        _check_empty(connection)
-    if manifest["revision"] != revision:
+    with backup_directory.for_reading(directory):
+        manifest = backup_directory.manifest(directory)
+        schema.upgrade(engine)
+        with db.reading(engine) as connection:
+            _check_empty(connection)
+            _check_release(connection, directory, manifest["revision"])
+        rows = directory / manifest["rows"]
+        tables = {name: Dumped(**told) for name, told in manifest["tables"].items()}
+        _check_rows(rows, tables)
+        objects = _put_objects(storage, directory, rows)
+        with db.writing(engine) as connection:
+            for table in TABLES:
+                _load(connection, table, rows, tables[table.name])
+    return Outcome(sum(dumped.rows for dumped in tables.values()), *objects)
+
+
+def _check_release(connection: sa.Connection, directory: Path, made_with: str) -> None:
+    revision = schema.revision(connection)
+    if made_with != revision:
         raise BackupUnusable(
-            f"{directory} is of schema {manifest['revision']}, this release has {revision}; "
+            f"{directory} is of schema {made_with}, this release has {revision}; "
             "restore with the release that made it, then migrate"
         )
-    rows = directory / manifest["rows"]
-    tables = {name: Dumped(**told) for name, told in manifest["tables"].items()}
-    _check_rows(rows, tables)
-    objects = _put_objects(storage, directory, rows)
-    with db.writing(engine) as connection:
-        for table in TABLES:
-            _load(connection, table, rows, tables[table.name])
-    return Outcome(sum(dumped.rows for dumped in tables.values()), *objects)
 
 
 def _check_empty(connection: sa.Connection) -> None:
@@ -178,7 +190,7 @@ def _load(connection: sa.Connection, table: sa.Table, rows: Path, dumped: Dumped
         connection.execute(sa.insert(table), batch)
     if count != dumped.rows:
         raise BackupUnusable(
-            f"{table.name} has {count} rows in the backup and {dumped.rows} in its {MANIFEST}; "
+            f"{table.name} has {count} rows in the backup and {dumped.rows} in its manifest; "
             "nothing was restored, use another backup"
         )
     follow_sequence(connection, table)
@@ -192,10 +204,6 @@ def _named(rows: Path) -> Iterator[Named]:
                 yield Named(row["storage_key"], row["size_bytes"], row["sha256"])
 
 
-def _object_file(directory: Path, named: Named) -> Path:
-    return directory / "objects" / named.key
-
-
 def _copy_objects(
     storage: Storage, directory: Path, rows: Path, hold: Hold
 ) -> tuple[int, int, tuple[str, ...]]:
@@ -203,7 +211,7 @@ def _copy_objects(
     directories: set[Path] = set()
     for named in _named(rows):
         hold.check()
-        path = _object_file(directory, named)
+        path = backup_directory.object_file(directory, named.key)
         if not _is_there(path, named):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -239,7 +247,7 @@ def _is_there(path: Path, named: Named) -> bool:
 def _put_objects(storage: Storage, directory: Path, rows: Path) -> tuple[int, int, tuple[str, ...]]:
     count, size_bytes, problems = 0, 0, []
     for named in _named(rows):
-        path = _object_file(directory, named)
+        path = backup_directory.object_file(directory, named.key)
         if not _is_there(path, named):
             problems.append(f"{named.key} is not in the backup, or not as it was")
             continue
@@ -247,24 +255,3 @@ def _put_objects(storage: Storage, directory: Path, rows: Path) -> tuple[int, in
         count += 1
         size_bytes += named.size_bytes
     return count, size_bytes, tuple(problems)
-
-
-def _write_manifest(directory: Path, manifest: dict[str, Any]) -> None:
-    partial = directory / f".{MANIFEST}.partial"
-    partial.write_text(json.dumps(manifest, indent=2) + "\n")
-    flush(partial, directory, directory.parent)
-    partial.replace(directory / MANIFEST)
-    flush(directory)
-
-
-def _manifest(directory: Path) -> dict[str, Any]:
-    path = directory / MANIFEST
-    if not path.is_file():
-        raise BackupUnusable(f"{path} is missing: no backup, or one that was not finished")
-    manifest: dict[str, Any] = json.loads(path.read_text())
-    if manifest.get("format") != FORMAT:
-        raise BackupUnusable(
-            f"{path} has format {manifest.get('format')!r}, this release reads {FORMAT}; "
-            "restore with the release that made it"
-        )
-    return manifest

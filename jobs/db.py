@@ -32,13 +32,20 @@ KEEPALIVE: dict[str, Any] = {
 }
 Result = TypeVar("Result")
 
-# What a database that is away or overloaded raises; the same call may succeed later. The drivers'
-# own errors come from jobs.notices, which listens below SQLAlchemy.
+# Postgres says these of itself, too, but not as operational errors.
+_TURNED_AWAY = (
+    psycopg.errors.ReadOnlySqlTransaction,  # its disk is full, or it is no longer the primary
+    psycopg.errors.IdleInTransactionSessionTimeout,  # this process was frozen
+    psycopg.errors.TransactionTimeout,
+)
+# What a database that is away, read-only or overloaded raises; the same call may succeed later. The
+# drivers' own errors come from jobs.notices, which listens below SQLAlchemy.
 UNAVAILABLE = (
     sa.exc.OperationalError,
     sa.exc.TimeoutError,
     sa.exc.InterfaceError,
     psycopg.OperationalError,
+    *_TURNED_AWAY,
     sqlite3.OperationalError,
 )
 
@@ -72,7 +79,19 @@ def create_engine(
         return _sqlite(parsed, pool_size)
     engine = _postgres(parsed, pool_size)
     sa.event.listen(engine, "do_connect", functools.partial(_connect, answer_timeout_s))
+    sa.event.listen(engine, "handle_error", _turned_away, retval=True)
     return engine
+
+
+def _turned_away(context: sa.ExceptionContext) -> Exception | None:
+    """Let it be as if the server were gone: the next connection may find another one, or itself."""
+    error = context.original_exception
+    if not isinstance(error, _TURNED_AWAY):
+        return None
+    context.is_disconnect = True
+    return sa.exc.OperationalError(
+        context.statement, context.parameters, error, connection_invalidated=True
+    )
 
 
 def _connect(

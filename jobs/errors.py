@@ -63,6 +63,10 @@ class BackupUnusable(JobsError):
     """This backup cannot be restored here."""
 
 
+class BackupBusy(JobsError):
+    """Another backup or restore uses the directory."""
+
+
 class BackupInterrupted(JobsError):
     """The backup cannot be finished: what it copies may have been removed."""
 

@@ -1,9 +1,30 @@
 """Structured logs on standard error: one JSON object a line, an event with fields, in UTC."""
 
+import contextlib
+import functools
 import logging
 import sys
+import threading
+from typing import TextIO
 
 import structlog
+
+_WRITING = threading.Lock()
+
+
+class _Lines:
+    """Writes lines for a module, by its name; a log that cannot be written fails no request."""
+
+    def __init__(self, file: TextIO, name: str) -> None:
+        self._file = file
+        self.name = name
+
+    def write(self, line: str) -> None:
+        with _WRITING, contextlib.suppress(OSError, ValueError):
+            self._file.write(line + "\n")
+            self._file.flush()
+
+    debug = info = warning = error = critical = write
 
 
 def configure(level: str) -> None:
@@ -16,10 +37,11 @@ def configure(level: str) -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.format_exc_info,
     ]
+    # Written as they are: the way through the standard library's handlers takes twice as long.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        logger_factory=functools.partial(_Lines, sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

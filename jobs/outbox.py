@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from jobs.dialect import now_plus
+from jobs.prepared import Prepared
 from jobs.states import JobStatus
 from jobs.tables import jobs, outbox
 
 SILENT_AFTER_S = 10.0  # a queued job whose doorbell is this old gets another
-_RING = sa.insert(outbox).values(created_at=now_plus()).inline()
+_RING = Prepared(sa.insert(outbox).values(created_at=now_plus()).inline(), columns=("job_id",))
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Doorbell:
 
 def ring(connection: sa.Connection, job_id: str) -> None:
     """Put a doorbell for a queued job into the outbox."""
-    connection.execute(_RING, {"job_id": job_id})
+    _RING.send(connection, {"job_id": job_id})
 
 
 def pending(connection: sa.Connection, limit: int) -> list[Doorbell]:

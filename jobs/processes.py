@@ -93,6 +93,12 @@ def most_gpus(connection: sa.Connection) -> int | None:
     return max((int(worker.facts["gpus"]) for worker in workers), default=None)
 
 
+def most_gpus_taken(connection: sa.Connection) -> int:
+    """GPUs of the largest worker that starts jobs; 0 while none does."""
+    workers = live(connection, WORKER)
+    return max((int(each.facts["gpus"]) for each in workers if takes_jobs(each)), default=0)
+
+
 def free_slots(connection: sa.Connection) -> int:
     """How many more jobs the live workers would take now."""
     return sum(

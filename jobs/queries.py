@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from jobs.errors import ArtifactNotFound, JobNotFound
+from jobs.prepared import Prepared, Row
 from jobs.receipts import WrittenCheckpoint
 from jobs.records import (
     Artifact,
@@ -32,20 +33,17 @@ EVENT_COLUMNS = columns(Event, event_table)
 NEWEST_CHECKPOINTS = 3
 
 # Built once: building one costs more than sending it.
-_JOB = sa.select(*JOB_COLUMNS).where(
-    jobs.c.id == sa.bindparam("id"), jobs.c.tenant == sa.bindparam("tenant")
-)
-_JOB_LOCKED = _JOB.with_for_update()
-_STANDING = sa.select(*columns(Standing, jobs)).where(
-    jobs.c.id == sa.bindparam("id"), jobs.c.tenant == sa.bindparam("tenant")
-)
+_ONE = (jobs.c.id == sa.bindparam("id"), jobs.c.tenant == sa.bindparam("tenant"))
+_JOB = Prepared(sa.select(*JOB_COLUMNS).where(*_ONE))
+_JOB_LOCKED = Prepared(sa.select(*JOB_COLUMNS).where(*_ONE).with_for_update())
+_STANDING = Prepared(sa.select(*columns(Standing, jobs)).where(*_ONE))
 _LISTED = sa.select(
     *(
         jobs.c.spec["model"]["name"].as_string() if field.name == "model" else jobs.c[field.name]
         for field in fields(ListedJob)
     )
 )
-_ATTEMPTS = (
+_ATTEMPTS = Prepared(
     sa.select(*columns(Attempt, attempts))
     .where(attempts.c.job_id == sa.bindparam("job"))
     .order_by(attempts.c.attempt)
@@ -91,17 +89,15 @@ def standing(connection: sa.Connection, tenant: str, job_id: str) -> Standing:
     return Standing(*_one_row(connection, _STANDING, tenant, job_id))
 
 
-def _one_job(connection: sa.Connection, statement: sa.Select[Any], tenant: str, job_id: str) -> Job:
+def _one_job(connection: sa.Connection, statement: Prepared, tenant: str, job_id: str) -> Job:
     return Job(*_one_row(connection, statement, tenant, job_id))
 
 
-def _one_row(
-    connection: sa.Connection, statement: sa.Select[Any], tenant: str, job_id: str
-) -> tuple[Any, ...]:
-    row = connection.execute(statement, {"id": job_id, "tenant": tenant}).one_or_none()
-    if row is None:
+def _one_row(connection: sa.Connection, statement: Prepared, tenant: str, job_id: str) -> Row:
+    rows = statement.rows(connection, {"id": job_id, "tenant": tenant})
+    if not rows:
         raise JobNotFound(f"there is no job {job_id!r}; `GET /v1/jobs` lists yours")
-    return tuple(row)
+    return rows[0]
 
 
 def list_jobs(connection: sa.Connection, tenant: str, wanted: JobFilter) -> list[ListedJob]:
@@ -110,29 +106,37 @@ def list_jobs(connection: sa.Connection, tenant: str, wanted: JobFilter) -> list
         "tenant": tenant,
         "limit": wanted.limit,
         "before": wanted.before,
-        "statuses": wanted.statuses or None,
         "name": wanted.name,
         "created_after": wanted.created_after,
     }
-    tags = {f"tag_{index}": tag for index, tag in enumerate(wanted.tags)}
-    values = {name: value for name, value in given.items() if value is not None} | tags
-    rows = connection.execute(_page(frozenset(values)), values)
-    return [ListedJob(*row) for row in rows.all()]
+    values = {name: value for name, value in given.items() if value is not None}
+    values |= _numbered("tag", wanted.tags) | _numbered("status", wanted.statuses)
+    return [ListedJob(*row) for row in _page(frozenset(values)).rows(connection, values)]
+
+
+def _numbered(name: str, values: Sequence[str]) -> dict[str, str]:
+    return {f"{name}_{index}": value for index, value in enumerate(values)}
+
+
+def _among(column: sa.Column[Any], name: str, given: frozenset[str]) -> list[Any]:
+    """The condition that a column has one of the values that are numbered so; none, if none is."""
+    numbered = sorted(one for one in given if one.startswith(f"{name}_"))
+    return [column.in_([sa.bindparam(one) for one in numbered])] if numbered else []
 
 
 @cache
-def _page(given: frozenset[str]) -> sa.Select[Any]:
+def _page(given: frozenset[str]) -> Prepared:
     """The statement for a page under these conditions."""
     conditions: dict[str, sa.ColumnElement[bool]] = {
         "before": jobs.c.id < sa.bindparam("before"),
-        "statuses": jobs.c.status.in_(sa.bindparam("statuses", expanding=True)),
         "name": jobs.c.name == sa.bindparam("name"),
         "created_after": jobs.c.created_at > sa.bindparam("created_after"),
     }
-    return (
+    return Prepared(
         _LISTED.where(
             jobs.c.tenant == sa.bindparam("tenant"),
             *(condition for name, condition in conditions.items() if name in given),
+            *_among(jobs.c.status, "status", given),
             *(_has_tag(name) for name in sorted(given) if name.startswith("tag_")),
         )
         # Both columns, so that the planner walks this tenant's part of the index only.
@@ -151,8 +155,7 @@ def _has_tag(parameter: str) -> sa.ColumnElement[bool]:
 
 def list_attempts(connection: sa.Connection, job_id: str) -> list[Attempt]:
     """All attempts of a job, the first one first."""
-    rows = connection.execute(_ATTEMPTS, {"job": job_id})
-    return [Attempt(*row) for row in rows.all()]
+    return [Attempt(*row) for row in _ATTEMPTS.rows(connection, {"job": job_id})]
 
 
 def written_checkpoints(
@@ -220,35 +223,40 @@ def list_metrics(
     limit: int = 1000,
 ) -> list[MetricPoint]:
     """Metric points by step, then key, after such a pair; of overlapping attempts, the newest."""
-    ranked = sa.select(
-        *columns(MetricPoint, metric_table),
-        sa.func.row_number()
-        .over(
-            partition_by=(metric_table.c.key, metric_table.c.step),
-            order_by=metric_table.c.attempt.desc(),
-        )
-        .label("age"),
-    ).where(metric_table.c.job_id == job_id)
+    values: dict[str, Any] = {"job": job_id, "limit": limit, **_numbered("key", keys)}
     if after is not None:
-        step, key = after
-        ranked = ranked.where(
-            sa.or_(
-                metric_table.c.step > step,
-                sa.and_(metric_table.c.step == step, metric_table.c.key > key),
-            )
-        )
-    if keys:
-        ranked = ranked.where(metric_table.c.key.in_(keys))
+        values["after_step"], values["after_key"] = after
     if epoch_end is not None:
-        ranked = ranked.where(metric_table.c.epoch_end == epoch_end)
+        values["epoch_end"] = epoch_end
+    return [MetricPoint(*row) for row in _points(frozenset(values)).rows(connection, values)]
+
+
+@cache
+def _points(given: frozenset[str]) -> Prepared:
+    """The statement for a page of metric points under these conditions."""
+    shown = columns(MetricPoint, metric_table)
+    step, key = metric_table.c.step, metric_table.c.key
+    last_step: sa.ColumnElement[int] = sa.bindparam("after_step")
+    last_key: sa.ColumnElement[str] = sa.bindparam("after_key")
+    beyond = sa.or_(step > last_step, sa.and_(step == last_step, key > last_key))
+    epoch_end = metric_table.c.epoch_end == sa.bindparam("epoch_end")
+    age = sa.func.row_number().over(
+        partition_by=(key, step), order_by=metric_table.c.attempt.desc()
+    )
+    ranked = sa.select(*shown, age.label("age")).where(
+        metric_table.c.job_id == sa.bindparam("job"),
+        *([beyond] if "after_step" in given else []),
+        *([epoch_end] if "epoch_end" in given else []),
+        *_among(key, "key", given),
+    )
     newest = ranked.subquery()
-    rows = connection.execute(
-        sa.select(*[newest.c[column.name] for column in columns(MetricPoint, metric_table)])
+    return Prepared(
+        sa.select(*[newest.c[column.name] for column in shown])
         .where(newest.c.age == 1)
         .order_by(newest.c.step, newest.c.key)
-        .limit(limit)
+        .limit(sa.bindparam("limit")),
+        binary=True,
     )
-    return [MetricPoint(*row) for row in rows.all()]
 
 
 def checkpoints(connection: sa.Connection, job_id: str) -> list[Checkpoint]:

@@ -7,11 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from jobs.dialect import insert_many_new, insert_new, now_plus
+from jobs.prepared import Prepared
 from jobs.records import MetricPoint
 from jobs.states import EventType
 from jobs.tables import attempts, checkpoints, events, jobs, metrics
 
 _APPEND_EVENTS = sa.insert(events).values(created_at=now_plus())
+_APPEND_EVENT = Prepared(_APPEND_EVENTS, columns=("job_id", "seq", "type", "attempt", "data"))
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,10 @@ def append_events(
         }
         for index, entry in enumerate(entries)
     ]
-    # The driver sends a list as a pipeline, which costs more than the one row most changes have.
-    connection.execute(_APPEND_EVENTS, rows if len(rows) > 1 else rows[0])
+    if len(rows) == 1:  # as most changes have; the driver sends a list as a pipeline
+        _APPEND_EVENT.send(connection, rows[0])
+    else:
+        connection.execute(_APPEND_EVENTS, rows)
 
 
 def append_metrics(

@@ -240,7 +240,7 @@ class Storage:
         try:
             for batch in obstore.list(self._store, prefix=prefix):
                 yield from (str(entry["path"]) for entry in batch)
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise StorageUnavailable(f"cannot list {prefix}: {error}") from error
 
     def page(self, prefix: str, *, after: str = "", limit: int = DELETE_BATCH) -> list[Stored]:
@@ -268,13 +268,10 @@ class Storage:
         """
         if self._directory is None:
             return 0
-        removed = 0
-        for half in (self._directory / prefix).rglob(f"*{HALF}*"):
-            with contextlib.suppress(FileNotFoundError):
-                if half.is_file() and half.stat().st_mtime < before.timestamp():
-                    half.unlink()
-                    removed += 1
-        return removed
+        try:
+            return _remove_halves_below(self._directory / prefix, before)
+        except OSError as error:
+            raise StorageUnavailable(f"cannot clear {prefix}: {error}") from error
 
     def delete(self, keys: list[str]) -> None:
         """Delete objects; one that is gone already is no error."""
@@ -284,7 +281,7 @@ class Storage:
                 obstore.delete(self._store, batch)
             except MISSING:
                 self._delete_singly(batch)  # the one that is gone kept the rest of its batch
-            except BaseError as error:
+            except (BaseError, OSError) as error:
                 raise StorageUnavailable(f"cannot delete objects: {error}") from error
 
     def _delete_singly(self, keys: list[str]) -> None:
@@ -293,15 +290,18 @@ class Storage:
                 obstore.delete(self._store, key)
             except MISSING:
                 continue
-            except BaseError as error:
+            except (BaseError, OSError) as error:
                 raise StorageUnavailable(f"cannot delete {key}: {error}") from error
 
     def delete_below(self, prefix: str) -> int:
         """Delete everything below a prefix; how many objects that were."""
         keys = list(self.keys(prefix))
         self.delete(keys)
-        if self._directory is not None:
-            _remove_tree(self._directory / prefix)
+        try:
+            if self._directory is not None:
+                _remove_tree(self._directory / prefix)
+        except OSError as error:
+            raise StorageUnavailable(f"cannot clear {prefix}: {error}") from error
         return len(keys)
 
     def check(self) -> None:
@@ -347,7 +347,23 @@ def flush(*places: Path) -> None:
             os.close(descriptor)
 
 
+def _remove_halves_below(directory: Path, before: datetime) -> int:
+    removed = 0
+    for parent, _, names in os.walk(directory, onerror=_raise_unless_gone):
+        for half in (Path(parent, name) for name in names if HALF in name):
+            with contextlib.suppress(FileNotFoundError):
+                if half.stat().st_mtime < before.timestamp():
+                    half.unlink()
+                    removed += 1
+    return removed
+
+
 def _remove_tree(directory: Path) -> None:
     """Remove what listing does not show: empty directories, and uploads that were cut off."""
-    if directory.is_dir():
-        shutil.rmtree(directory)
+    shutil.rmtree(directory, onerror=lambda _call, _path, raised: _raise_unless_gone(raised[1]))
+
+
+def _raise_unless_gone(error: BaseException) -> None:
+    """What is gone already, another dispatcher has removed."""
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -6,44 +6,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from jobs import (
-    admission,
-    dependencies,
-    idempotency,
-    outbox,
-    queries,
-    recording,
-    sources,
-    starts,
-    tenants,
-)
+from jobs import admission, dependencies, idempotency, new_jobs, queries, sources, tenants
 from jobs.admission import Admission
-from jobs.dialect import now_plus
 from jobs.errors import Refusal, SpecRefused
 from jobs.idempotency import IdempotencyKey
 from jobs.ids import new_id
-from jobs.lifecycle import JOB_COLUMNS
-from jobs.recording import Entry
 from jobs.records import Job, Json
-from jobs.states import EventType, JobStatus
-from jobs.tables import job_tags, jobs
 from netaug_core.spec import JobSpec
-
-_INSERT_JOB = (
-    sa.insert(jobs)
-    .values(
-        status=JobStatus.QUEUED,
-        attempt=0,
-        lost_attempts=0,
-        run_after=now_plus(),
-        seconds_used=0.0,
-        last_event=1,
-        last_batch=0,
-        version=1,
-        created_at=now_plus(),
-    )
-    .returning(*JOB_COLUMNS)
-)
 
 
 @dataclass(frozen=True)
@@ -93,40 +62,20 @@ def _insert(
     needed = dependencies.hold(connection, tenant, spec.resources.after)
     if needed.refusals:
         raise SpecRefused(needed.refusals)
-    statement = _INSERT_JOB
-    if starts.asks_for_any(document["resources"]):
-        waits = starts.columns(
-            document["resources"], blocked_by=len(needed.unmet), has_started=False
-        )
-        statement = statement.values(**waits)
-    row = connection.execute(
-        statement,
-        {
-            "id": job_id,
-            "tenant": tenant,
-            "name": spec.name,
-            "tags": tags,
-            "spec": document,
-            "cost": admitted.cost_facts(),
-            "dataset": spec.data.dataset,
-            "dataset_digest": admitted.dataset.digest,
-            "max_attempts": spec.resources.max_attempts,
-            "priority": spec.resources.priority,
-            "gpus": spec.resources.gpus,
-        },
-    ).one()
-    if tags:
-        connection.execute(
-            sa.insert(job_tags), [{"tenant": tenant, "tag": t, "job_id": job_id} for t in tags]
-        )
-    queued = Entry(EventType.STATE, {"status": JobStatus.QUEUED})
-    recording.append_events(connection, job_id, 0, 1, (queued,))
-    dependencies.wait_for(connection, job_id, needed.unmet)
-    job = Job(*row)
-    if job.ready:
-        outbox.ring(connection, job_id)
-        tenants.mark_waiting(connection, tenant)
-    return job
+    values = {
+        "id": job_id,
+        "tenant": tenant,
+        "name": spec.name,
+        "tags": tags,
+        "spec": document,
+        "cost": admitted.cost_facts(),
+        "dataset": spec.data.dataset,
+        "dataset_digest": admitted.dataset.digest,
+        "max_attempts": spec.resources.max_attempts,
+        "priority": spec.resources.priority,
+        "gpus": spec.resources.gpus,
+    }
+    return new_jobs.store(connection, values, needed.unmet)
 
 
 def _hold_sources(connection: sa.Connection, tenant: str, document: Json) -> None:

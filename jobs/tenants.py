@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from jobs.dialect import epoch_seconds, insert_new, now_plus
 from jobs.errors import QueueFull, QuotaSpent
+from jobs.prepared import Prepared
 from jobs.records import Tenant, columns
 from jobs.states import JobStatus
 from jobs.tables import artifacts, checkpoints, jobs, tenants
@@ -19,8 +20,8 @@ COUNTED_QUEUED = 10_000  # a tenant that asks is told no larger number
 FORGOTTEN = -50.0  # in powers of e: as good as nothing
 
 TENANT_COLUMNS = columns(Tenant, tenants)
-_ONE = sa.select(*TENANT_COLUMNS).where(tenants.c.name == sa.bindparam("name"))
-_WAITING = sa.select(tenants.c.waiting).where(tenants.c.name == sa.bindparam("name"))
+_ONE = Prepared(sa.select(*TENANT_COLUMNS).where(tenants.c.name == sa.bindparam("name")))
+_WAITING = Prepared(sa.select(tenants.c.waiting).where(tenants.c.name == sa.bindparam("name")))
 # What a job takes: its GPUs, and one slot where it needs none or one.
 SLOTS: sa.ColumnElement[int] = sa.case((jobs.c.gpus > 1, jobs.c.gpus), else_=1)
 BELOW_GPU_SECONDS = sa.or_(
@@ -35,10 +36,10 @@ def slots(gpus: int | None) -> int:
 
 def get(connection: sa.Connection, name: str) -> Tenant:
     """A tenant; one without a row yet uses nothing and has no quota."""
-    row = connection.execute(_ONE, {"name": name}).one_or_none()
-    if row is None:
+    rows = _ONE.rows(connection, {"name": name})
+    if not rows:
         return Tenant(name, 1, 0, 0.0, False, 0.0, 0, None, None, None, None)
-    return Tenant(*row)
+    return Tenant(*rows[0])
 
 
 def ensure(connection: sa.Connection, name: str) -> None:
@@ -48,10 +49,10 @@ def ensure(connection: sa.Connection, name: str) -> None:
 
 def mark_waiting(connection: sa.Connection, name: str) -> None:
     """Say that a tenant has a job that may start; writes only if that is news."""
-    marked = connection.scalar(_WAITING, {"name": name})
-    if marked:
+    marked = _WAITING.rows(connection, {"name": name})
+    if marked == [(True,)]:
         return
-    if marked is None:
+    if not marked:
         ensure(connection, name)
     connection.execute(
         sa.update(tenants).where(tenants.c.name == name, ~tenants.c.waiting).values(waiting=True)

@@ -9,9 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jobs import processes
 from jobs import tenants as quotas
 from jobs.tables import jobs, tenants
 
+MOST_GPUS = 64  # that a spec may ask for
 TRIES = 50  # choices that other claimers foil, before this claim gives up
 # Written out, not bound: a plan that was prepared for any value could not use the partial indexes.
 QUEUED = jobs.c.status == sa.literal_column("'queued'")
@@ -34,8 +36,8 @@ def next_job(connection: sa.Connection, *, gpus: int) -> Turn | None:
     Returns:
         None if no job may start there, or other claimers were faster.
     """
-    # Tenants whose jobs other claimers hold, or whose most urgent one needs more slots than are
-    # left to its tenant: if less urgent ones took those, it would never start.
+    # Tenants whose jobs other claimers hold, or whose more urgent ones need the slots that are left
+    # to them: if less urgent ones took those, they would never start.
     busy: list[str] = []
     for _ in range(TRIES):
         first, second = _first_two(connection, gpus, busy)
@@ -45,7 +47,7 @@ def next_job(connection: sa.Connection, *, gpus: int) -> Turn | None:
         # locked could be waiting in a circle.
         with connection.begin_nested() as choice:
             held = _hold(connection, first.name, min(gpus, first.most))
-            if held is None or quotas.slots(held.gpus) > first.room:
+            if held is None or not _leaves_room(connection, first, held, gpus):
                 busy.append(first.name)
             elif quotas.take_slots(
                 connection, first.name, quotas.slots(held.gpus), ahead_of=second
@@ -102,11 +104,28 @@ def _hold(connection: sa.Connection, tenant: str, gpus: int) -> Any:
     """The tenant's most urgent job that fits, locked; None if others hold them."""
     needs = 0
     if gpus:
-        first = connection.execute(_first_of_each_size(gpus), {"tenant": tenant}).first()
+        first = connection.execute(_first_of_each_size(range(gpus + 1)), {"tenant": tenant}).first()
         if first is None:
             return None
         needs = first.needs
     return connection.execute(_LOCKED, {"tenant": tenant, "needs": needs}).first()
+
+
+def _leaves_room(connection: sa.Connection, tenant: Any, held: Any, gpus: int) -> bool:
+    """Whether its tenant may run it, and then still a more urgent one for larger workers only."""
+    left = tenant.room - quotas.slots(held.gpus)
+    if left < 0:
+        return False
+    # Of those that fit here none is more urgent, and those that fit into what is left may start.
+    most = min(tenant.most, MOST_GPUS)
+    if left >= most or gpus >= most:
+        return True
+    most = min(most, processes.most_gpus_taken(connection))
+    sizes = range(max(gpus, left) + 1, most + 1)
+    if not sizes:
+        return True
+    larger = connection.execute(_first_of_each_size(sizes), {"tenant": tenant.name}).first()
+    return larger is None or (-larger.priority, larger.id) > (-held.priority, held.id)
 
 
 def _of_size(needs: sa.ColumnElement[int]) -> sa.Select[Any]:
@@ -121,9 +140,9 @@ def _of_size(needs: sa.ColumnElement[int]) -> sa.Select[Any]:
 _LOCKED = _of_size(sa.bindparam("needs", type_=sa.Integer)).with_for_update(skip_locked=True)
 
 
-@lru_cache(maxsize=65)
-def _first_of_each_size(gpus: int) -> sa.Select[Any]:
+@lru_cache(maxsize=256)
+def _first_of_each_size(sizes: range) -> sa.Select[Any]:
     """Of each number of GPUs its most urgent job, the most urgent of those first."""
-    each = [sa.select(_of_size(sa.literal_column(str(n))).subquery()) for n in range(gpus + 1)]
+    each = [sa.select(_of_size(sa.literal_column(str(n))).subquery()) for n in sizes]
     found = sa.union_all(*each).subquery()
     return sa.select(found).order_by(found.c.priority.desc(), found.c.id).limit(1)

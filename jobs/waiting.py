@@ -98,21 +98,28 @@ def _fail(connection: sa.Connection, job_id: str, failure: FailureClass, message
     )
 
 
-def repair_waiting(connection: sa.Connection) -> None:
-    """Let the tenants' marks agree with the queue.
+def mark_missed(connection: sa.Connection) -> None:
+    """Mark tenants that have a ready job and no mark.
 
-    A mark may be missing, where the previous release or a claim beside a submit left none. The
-    cost grows with the tenants that wait, not with their jobs.
+    The previous release leaves none, nor does a claim beside a submit. The cost grows with the
+    tenants that wait, not with their jobs.
     """
     queues = _tenants_with_ready_jobs()
-    missing = connection.scalars(
+    missed = connection.scalars(
         sa.select(queues.c.name)
         .outerjoin(tenant_table, tenant_table.c.name == queues.c.name)
         .where(queues.c.name.is_not(None), tenant_table.c.waiting.is_not(sa.true()))
         .order_by(queues.c.name)
     ).all()
-    for name in missing:
+    for name in missed:
         tenants.mark_waiting(connection, name)
+
+
+def unmark_idle(connection: sa.Connection) -> None:
+    """Take the mark from tenants without a ready job.
+
+    In a transaction of its own: tenants are locked in the order of their names.
+    """
     idle = _idle()
     found = sa.select(tenant_table.c.name).where(idle).order_by(tenant_table.c.name)
     for name in connection.scalars(found).all():

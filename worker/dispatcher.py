@@ -105,8 +105,9 @@ class Dispatcher:
                 found = look(connection)
             if found:
                 log.info(look.__name__, job_ids=found)
-        with db.writing(self._engine) as connection:
-            waiting.repair_waiting(connection)
+        for repair in (waiting.mark_missed, waiting.unmark_idle):
+            with db.writing(self._engine) as connection:
+                repair(connection)
 
     def _sweep_for_ever(self) -> None:
         while not self._stopping.is_set():

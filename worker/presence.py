@@ -22,7 +22,13 @@ class Presence:
     """Reports until it leaves. `ring` is called when this worker should look for jobs itself."""
 
     def __init__(
-        self, platform: Platform, slots: Slots, devices: list[str], ring: Callable[[], None]
+        self,
+        platform: Platform,
+        slots: Slots,
+        devices: list[str],
+        ring: Callable[[], None],
+        *,
+        every_s: float = PRESENCE_SECONDS,
     ) -> None:
         self.name = f"worker-{secrets.token_hex(NAME_BYTES)}"
         self.holds_for: str | None = None
@@ -30,6 +36,7 @@ class Presence:
         self._slots = slots
         self._devices = devices
         self._ring = ring
+        self._every_s = every_s
         self._wish: WorkerWish | None = None
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._repeat, name="presence", daemon=True)
@@ -53,7 +60,10 @@ class Presence:
                 self.tell()
             except db.UNAVAILABLE as error:
                 log.warning("presence_not_told", reason=type(error).__name__)
-            self._left.wait(PRESENCE_SECONDS)
+            except Exception:
+                # Without this thread the worker would go on unseen, and no wish would reach it.
+                log.exception("presence_failed")
+            self._left.wait(self._every_s)
 
     def tell(self) -> None:
         """Report now, and do what an operator wishes."""

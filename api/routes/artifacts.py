@@ -17,7 +17,7 @@ from jobs import db, errors, queries
 from jobs.records import Artifact
 from jobs.states import JobStatus
 
-router = APIRouter(prefix="/jobs", tags=["artifacts"])
+router = APIRouter(prefix="/v1/jobs", tags=["artifacts"])
 
 OCTETS = "application/octet-stream"
 PICTURE = "image/png"

@@ -9,7 +9,7 @@ from api.auth import Reader
 from api.schemas.deployment import BoardList, BoardView
 from netaug_core.boards import BOARDS
 
-router = APIRouter(prefix="/boards", tags=["boards"])
+router = APIRouter(prefix="/v1/boards", tags=["boards"])
 
 
 @router.get("", operation_id="list_boards", response_model=BoardList, responses=answers.errors())

@@ -12,7 +12,7 @@ from jobs import db, queries
 from netaug_core import datasets
 from netaug_core.errors import BadData
 
-router = APIRouter(prefix="/datasets", tags=["datasets"])
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
 @router.get(

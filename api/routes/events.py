@@ -19,7 +19,7 @@ from jobs import db, queries
 from jobs.records import Event
 from jobs.states import EventType
 
-router = APIRouter(prefix="/jobs", tags=["events"])
+router = APIRouter(prefix="/v1/jobs", tags=["events"])
 
 EVENT_STREAM = "text/event-stream"
 MOST_EVENTS = 2**31 - 1  # as the column is wide

@@ -36,7 +36,7 @@ from jobs.records import Attempt, Job
 from jobs.states import JobStatus
 from netaug_core.spec import JobSpec
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 POLL_AFTER_S = {JobStatus.QUEUED: "2", JobStatus.RUNNING: "1"}
 NO_JOB = problems.DOMAIN[errors.JobNotFound]

@@ -12,7 +12,7 @@ from api.schemas.keys import KeyList, KeyRequest, KeyView, NewKeyView
 from api.words import KeyId
 from jobs import db, errors, keys
 
-router = APIRouter(prefix="/keys", tags=["keys"])
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 KEY_BODY: dict[str, Any] = {
     "requestBody": {

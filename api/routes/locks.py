@@ -12,7 +12,7 @@ from api.schemas.locks import LockView
 from api.words import JobId
 from jobs import db, queries, sources
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
 @router.get(

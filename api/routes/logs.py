@@ -17,7 +17,7 @@ from jobs import db, queries
 from jobs.records import Event
 from jobs.states import EventType
 
-router = APIRouter(prefix="/jobs", tags=["logs"])
+router = APIRouter(prefix="/v1/jobs", tags=["logs"])
 
 TEXT = "text/plain"
 

@@ -17,7 +17,7 @@ from api.words import JobId, Word
 from jobs import db, history, queries
 from jobs.records import MetricPoint
 
-router = APIRouter(prefix="/jobs", tags=["metrics"])
+router = APIRouter(prefix="/v1/jobs", tags=["metrics"])
 
 CSV = "text/csv"
 

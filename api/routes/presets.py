@@ -9,7 +9,7 @@ from api.auth import Reader
 from api.schemas.presets import PresetList, PresetSummary, PresetView
 from netaug_core import preset_catalogue
 
-router = APIRouter(prefix="/presets", tags=["presets"])
+router = APIRouter(prefix="/v1/presets", tags=["presets"])
 
 
 @router.get("", operation_id="list_presets", response_model=PresetList, responses=answers.errors())

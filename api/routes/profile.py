@@ -13,7 +13,7 @@ from api.schemas.deployment import ProfileView
 from jobs import admission, errors
 from netaug_core.spec import JobSpec
 
-router = APIRouter(prefix="/profile", tags=["boards"])
+router = APIRouter(prefix="/v1/profile", tags=["boards"])
 
 
 @router.post(

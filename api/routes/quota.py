@@ -10,7 +10,7 @@ from api.context import Shared
 from api.schemas.quota import QuotaView
 from jobs import db, tenants
 
-router = APIRouter(prefix="/quota", tags=["quota"])
+router = APIRouter(prefix="/v1/quota", tags=["quota"])
 
 
 @router.get("", operation_id="get_quota", response_model=QuotaView, responses=answers.errors())

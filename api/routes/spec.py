@@ -8,7 +8,7 @@ from api import answers, pages
 from api.auth import Reader
 from netaug_core.spec import JobSpec
 
-router = APIRouter(prefix="/spec", tags=["spec"])
+router = APIRouter(prefix="/v1/spec", tags=["spec"])
 
 
 @router.get(

@@ -13,7 +13,7 @@ from jobs import db, errors, processes
 from jobs.keys import Principal
 from jobs.states import WorkerWish
 
-router = APIRouter(prefix="/workers", tags=["workers"])
+router = APIRouter(prefix="/v1/workers", tags=["workers"])
 
 NOT_FOUND = answers.errors(problems.DOMAIN[errors.WorkerNotFound])
 

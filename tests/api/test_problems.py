@@ -16,7 +16,12 @@ from tests.servers import Postgres
 
 PAGE = Path("docs/problems.md")
 # Told to workers and operators alone.
-NOT_OVER_HTTP = {errors.Fenced, errors.BackupInterrupted, errors.BackupUnusable}
+NOT_OVER_HTTP = {
+    errors.Fenced,
+    errors.BackupBusy,
+    errors.BackupInterrupted,
+    errors.BackupUnusable,
+}
 
 
 def test_every_error_of_the_domain_has_a_kind() -> None:

@@ -2,13 +2,14 @@
 
 import signal
 from contextlib import ExitStack
+from datetime import datetime
 from http import HTTPStatus
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-from jobs import db
+from jobs import db, processes
 from jobs.states import AttemptOutcome, JobStatus
 from jobs.tables import jobs
 from tests.faults.installation import Answer, Installation, chain_spec
@@ -17,6 +18,7 @@ from tests.servers import Postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
+PROCESSES = (processes.WORKER, processes.DISPATCHER)
 LEASE_S = "5"  # long enough for a second try, on a slow machine too
 # What a worker sends before a COMMIT, and how many attempts are lost with the answer to that.
 WORKERS_COMMITS = (
@@ -115,6 +117,49 @@ def take_every_connection(stack: ExitStack, url: str) -> None:
                 return
         else:
             mine.append(taken.info.backend_pid)
+
+
+def set_read_only(postgres: Postgres, how: str) -> None:
+    """As a full disk or a failover has it: reads are answered, writes refused."""
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as operator:
+        operator.execute(f"ALTER SYSTEM SET default_transaction_read_only = {how}".encode())
+        operator.execute("SELECT pg_reload_conf()")
+
+
+def seen_at(installation: Installation, role: str) -> datetime:
+    with db.reading(installation.engine) as connection:
+        (process,) = processes.live(connection, role)
+    return process.seen_at
+
+
+def test_nothing_is_lost_while_postgres_is_read_only_for_a_while(
+    lone_installation: Installation, own_postgres: Postgres
+) -> None:
+    # fails if a read-only database is no outage: the presence, the dispatcher and the attempt died
+    installation = lone_installation
+    running_processes = [
+        installation.start("dispatcher"),
+        installation.start("worker", NETAUG_LEASE_SECONDS="60"),
+        installation.start_api(),
+    ]
+    running = installation.submit(chain_spec(epochs=6))
+    installation.until(lambda: installation.checkpointed(running))
+
+    set_read_only(own_postgres, "on")
+    for role, told in (("worker", "presence_not_told"), ("dispatcher", "database_away")):
+        installation.until(lambda role=role, told=told: told in installation.log(role), told)
+    assert is_unavailable(submit(installation, "one"))
+    assert installation.call("GET", f"/v1/jobs/{running}").status == HTTPStatus.OK
+    before = {role: seen_at(installation, role) for role in PROCESSES}
+    set_read_only(own_postgres, "off")
+
+    submitted = submit_until_accepted(installation, "one")
+    installation.until_final(running, submitted)
+    for job in (running, submitted):
+        assert [attempt.outcome for attempt in installation.attempts(job)] == ["succeeded"]
+    for role, seen in before.items():
+        installation.until(lambda role=role, seen=seen: seen_at(installation, role) > seen, role)
+    assert [process.poll() for process in running_processes] == [None, None, None]
 
 
 def test_a_submit_whose_commit_was_not_answered_makes_one_job(installation: Installation) -> None:

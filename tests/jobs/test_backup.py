@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +26,15 @@ from jobs.verification import verify_storage
 from netaug_core.datasets import file_digest
 from tests.builders import make_job
 from tests.servers import Postgres, S3Server
+
+KILLED = """
+import os, pathlib, sys
+from jobs import backup, db
+class Killing:
+    def fetch(self, *key, **expected):
+        os._exit(9)
+backup.back_up(db.create_engine(sys.argv[1]), Killing(), pathlib.Path(sys.argv[2]))
+"""
 
 
 def open_storage(directory: Path) -> Storage:
@@ -185,6 +196,98 @@ def test_of_several_backups_in_a_directory_the_rows_of_the_last_one_stay(
     assert backup.restore(new_engine, storage, tmp_path / "backup") == last
 
 
+def test_a_second_backup_at_once_is_refused_and_the_first_one_is_whole(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    # fails if both go on: each removed the rows of the other, and neither could be restored
+    class Meanwhile(Storage):
+        """The store of an operator who starts another backup while the first one copies."""
+
+        def fetch(self, key: str, path: Path, *, size_bytes: int, sha256: str) -> None:
+            with pytest.raises(JobsError, match="another backup or restore is under way"):
+                backup.back_up(engine, storage, tmp_path / "backup")
+            super().fetch(key, path, size_bytes=size_bytes, sha256=sha256)
+
+    made = backup.back_up(
+        engine, Meanwhile(storage._store, directory=tmp_path / "objects"), tmp_path / "backup"
+    )
+    new_storage = open_storage(tmp_path / "new-objects")
+    assert backup.restore(new_engine, new_storage, tmp_path / "backup") == made
+
+
+def test_a_backup_during_a_restore_is_refused(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    class Meanwhile(Storage):
+        """The new store, beside whose filling the nightly backup begins."""
+
+        def put(self, key: str, path: Path) -> None:
+            with pytest.raises(JobsError, match="another backup or restore is under way"):
+                backup.back_up(engine, storage, tmp_path / "backup")
+            super().put(key, path)
+
+    made = backup.back_up(engine, storage, tmp_path / "backup")
+    new_storage = Meanwhile(open_storage(tmp_path / "new")._store, directory=tmp_path / "new")
+    assert backup.restore(new_engine, new_storage, tmp_path / "backup") == made
+
+
+def test_what_others_keep_beside_a_backup_stays(
+    engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    others = tmp_path / "backup" / "rows of beans"
+    others.mkdir(parents=True)
+    for _ in range(3):
+        backup.back_up(engine, storage, tmp_path / "backup")
+    assert others.is_dir()
+
+
+def test_a_backup_that_lacks_objects_leaves_the_earlier_one_as_it_was(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    # fails if it takes the earlier one's place: the good copy was lost with the bad
+    earlier, rows = backup.back_up(engine, storage, tmp_path / "backup"), all_rows(engine)
+    with engine.begin() as connection:
+        for step in (8, 9):
+            add_checkpoint(connection, storage, checkpointed, step, tmp_path / "file")
+    storage.delete([attempt_key(checkpointed.id, 1, "checkpoints", "9.pt")])
+    (problem,) = backup.back_up(engine, storage, tmp_path / "backup").problems
+    assert "9.pt" in problem
+    new_storage = open_storage(tmp_path / "new-objects")
+    assert backup.restore(new_engine, new_storage, tmp_path / "backup") == earlier
+    assert all_rows(new_engine) == rows
+    assert len(list((tmp_path / "backup").rglob("jobs.jsonl"))) == 1
+
+
+def test_what_no_row_names_any_more_leaves_the_backup_after_the_next(
+    engine: sa.Engine, new_engine: sa.Engine, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    leftover = tmp_path / "backup" / "objects" / "jobs" / "gone" / "1" / ".9.pt.partial"
+    leftover.parent.mkdir(parents=True)
+    leftover.touch()  # as a killed backup leaves it
+    retention.Sweep(engine, retention.Rules(1, 0, None, None)).step()
+    made = backup.back_up(engine, storage, tmp_path / "backup")
+    assert made.objects == 0
+    assert list((tmp_path / "backup" / "objects").rglob("*")) == []
+    assert backup.restore(new_engine, storage, tmp_path / "backup") == made
+
+
+def test_a_killed_backup_leaves_nothing_after_the_next(
+    engine: sa.Engine, database_url: str, storage: Storage, checkpointed: Job, tmp_path: Path
+) -> None:
+    backup.back_up(engine, storage, tmp_path / "backup")
+    with engine.begin() as connection:
+        add_checkpoint(connection, storage, checkpointed, 9, tmp_path / "file")
+    subprocess.run(
+        [sys.executable, "-c", KILLED, database_url, tmp_path / "backup"],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        check=False,
+    )
+    assert len(list((tmp_path / "backup").rglob("jobs.jsonl"))) == 2
+    backup.back_up(engine, storage, tmp_path / "backup")
+    assert len(list((tmp_path / "backup").rglob("jobs.jsonl"))) == 1
+
+
 def without_last_line(file: Path) -> None:
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
 
@@ -228,7 +331,7 @@ def test_all_of_a_backup_is_on_the_disk_before_its_manifest(
 
     monkeypatch.setattr(os, "fsync", recording)
     backup.back_up(engine, storage, directory)
-    everything = [path for path in directory.rglob("*") if path.is_file() or path.is_dir()]
+    everything = [path for path in directory.rglob("*") if path.name != ".lock"]
     assert [path for path in everything if path.stat().st_ino not in flushed] == []
 
 
@@ -305,3 +408,5 @@ def test_the_commands_print_what_they_did(
     (tmp_path / "objects" / attempt_key(checkpointed.id, 1, "checkpoints", "1.pt")).unlink()
     assert main(["verify-storage"]) == 1
     assert "not in storage" in capsys.readouterr().err
+    assert main(["backup", str(tmp_path / "new-backup")]) == 1
+    assert "was not kept" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from jobs import lifecycle, outlook, queries, tenants, turns, waiting
+from jobs import lifecycle, outlook, processes, queries, tenants, turns, waiting
 from jobs.tables import jobs, metadata
 from tests.builders import LEASE_S, TENANT, claim, make_spec, queue_many, submit
 
@@ -20,13 +20,22 @@ def try_claim(connection: sa.Connection) -> Any:
     return lifecycle.claim(connection, worker="w", gpus=GPUS, lease_seconds=LEASE_S)
 
 
+def claim_under_a_quota(connection: sa.Connection) -> Any:
+    facts = {"gpus": 2 * GPUS, "draining": False}
+    processes.report(connection, processes.WORKER, "larger", facts)
+    tenants.set_quota(connection, "big", {"max_running": 2 * GPUS})
+    return try_claim(connection)
+
+
 CALLS: dict[str, Callable[[sa.Connection], Any]] = {
     "claim": try_claim,
+    "claim under a quota": claim_under_a_quota,
     "submit": submit,
     "release_due": waiting.release_due,
     "end_overdue": waiting.end_overdue,
     "end_hopeless": waiting.end_hopeless,
-    "repair_waiting": waiting.repair_waiting,
+    "mark_missed": waiting.mark_missed,
+    "unmark_idle": waiting.unmark_idle,
     "check_room": lambda connection: tenants.check_room(connection, "tiny", None),
 }
 

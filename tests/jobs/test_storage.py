@@ -1,9 +1,14 @@
 """The same calls over a directory and over a real S3 server."""
 
+import errno
 import hashlib
 import os
+import shutil
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -208,6 +213,78 @@ def test_a_half_upload_is_never_listed_and_is_deleted_with_the_job(
     assert list(storage.keys("jobs/a")) == ["jobs/a/1/x"]
     assert storage.delete_below("jobs/a") == 1
     assert not (tmp_path / "objects" / "jobs" / "a").exists()
+
+
+Act = Callable[[Storage], object]
+SWEEPS: dict[str, Act] = {
+    "delete_below": lambda storage: storage.delete_below("jobs/a"),
+    "remove_half_uploads": lambda storage: storage.remove_half_uploads(
+        "jobs", before=datetime.now(UTC) + timedelta(days=1)
+    ),
+}
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> Path:
+    """A job's directory with uploads that were cut off, of several attempts."""
+    job = tmp_path / "objects" / "jobs" / "a"
+    for attempt in range(30):
+        (job / str(attempt)).mkdir(parents=True)
+        (job / str(attempt) / "y#1").touch()
+    return job
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_two_sweeps_of_one_directory_at_once_are_no_error(
+    tmp_path: Path, halves: Path, sweep: str
+) -> None:
+    both = threading.Barrier(2)
+
+    def remove() -> None:
+        storage = Storage.open(local_settings(tmp_path / "objects"))
+        both.wait()
+        SWEEPS[sweep](storage)
+
+    with ThreadPoolExecutor(2) as pool:
+        for sweeping in [pool.submit(remove) for _ in range(2)]:
+            sweeping.result()
+    assert [path for path in halves.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+@pytest.mark.parametrize("call", ["scandir", "unlink", "rmdir"])
+def test_what_another_removed_first_is_done(
+    tmp_path: Path, halves: Path, monkeypatch: pytest.MonkeyPatch, sweep: str, call: str
+) -> None:
+    storage = Storage.open(local_settings(tmp_path / "objects"))
+    real = getattr(os, call)
+
+    def be_second(*arguments: object, **options: object) -> object:
+        monkeypatch.setattr(os, call, real)
+        shutil.rmtree(halves)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(os, call, be_second)
+    SWEEPS[sweep](storage)
+    monkeypatch.undo()
+    assert not (halves / "0" / "y#1").exists()
+
+
+@pytest.mark.parametrize(
+    ("sweep", "call"), [("delete_below", "rmdir"), *((s, "unlink") for s in SWEEPS)]
+)
+def test_a_directory_that_cannot_be_cleared_is_a_store_that_is_away(
+    tmp_path: Path, halves: Path, monkeypatch: pytest.MonkeyPatch, sweep: str, call: str
+) -> None:
+    # fails if the error is passed on: it ended the dispatcher
+    storage = Storage.open(local_settings(tmp_path / "objects"))
+
+    def refuse(path: str, **_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(StorageUnavailable, match="Permission denied"):
+        SWEEPS[sweep](storage)
 
 
 def test_a_presigned_address_needs_no_key(s3: S3Server, file: Path) -> None:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs import db, endings, lifecycle, tenants, waiting, wishes
+from jobs import db, endings, lifecycle, processes, tenants, waiting, wishes
 from jobs.lifecycle import Claim
 from jobs.records import Job
 from jobs.tables import jobs
@@ -109,6 +110,59 @@ def test_a_tenants_large_job_is_not_overtaken_by_its_small_ones(
     assert try_claim(connection, 4).job.id == overtakes.id
 
 
+def report_worker(connection: sa.Connection, *, gpus: int, **facts: object) -> None:
+    told = {"gpus": gpus, "draining": False, **facts}
+    processes.report(connection, processes.WORKER, "large", told)
+
+
+def test_a_tenants_large_job_is_not_overtaken_by_small_ones_on_a_smaller_worker(
+    connection: sa.Connection,
+) -> None:
+    # fails if the smaller worker takes what it can see: the large job waited as long as that came
+    report_worker(connection, gpus=4)
+    tenants.set_quota(connection, "a", {"max_running": 4})
+    (first,) = queue(connection, "a")
+    assert try_claim(connection, 1).job.id == first.id
+    (large,) = queue(connection, "a", gpus=4)
+    (overtakes,) = queue(connection, "a")
+    (urgent,) = queue(connection, "a", priority=1)
+    (others,) = queue(connection, "b")
+    assert try_claim(connection, 1).job.id == others.id
+    assert try_claim(connection, 1).job.id == urgent.id
+    for job in (first, urgent):
+        assert try_claim(connection, 1) is None
+        endings.succeed(connection, job.id, 1, result={}, stored=[])
+    assert try_claim(connection, 1) is None
+    assert try_claim(connection, 4).job.id == large.id
+    endings.succeed(connection, large.id, 1, result={}, stored=[])
+    assert try_claim(connection, 1).job.id == overtakes.id
+
+
+def test_a_large_job_keeps_no_more_than_it_needs(connection: sa.Connection) -> None:
+    report_worker(connection, gpus=4)
+    tenants.set_quota(connection, "a", {"max_running": 5})
+    queue(connection, "a", gpus=4)
+    small = queue(connection, "a", 2)
+    assert try_claim(connection, 1).job.id == small[0].id
+    assert try_claim(connection, 1) is None
+
+
+@pytest.mark.parametrize(
+    "worker",
+    [{"gpus": 2}, {"gpus": 4, "draining": True}, {"gpus": 4, "stuck": ["job_1"]}],
+    ids=["too small", "leaves", "stuck"],
+)
+def test_a_large_job_that_no_worker_can_take_holds_up_no_other(
+    connection: sa.Connection, worker: dict[str, Any]
+) -> None:
+    tenants.set_quota(connection, "a", {"max_running": 4})
+    report_worker(connection, gpus=4)
+    queue(connection, "a", gpus=4)
+    report_worker(connection, **worker)
+    (small,) = queue(connection, "a")
+    assert try_claim(connection, 1).job.id == small.id
+
+
 def test_a_job_beyond_its_tenants_whole_quota_holds_up_no_other(
     connection: sa.Connection,
 ) -> None:
@@ -138,7 +192,7 @@ def test_a_tenant_that_was_not_marked_is_found_within_a_period(connection: sa.Co
     (job,) = queue(connection, "a")
     connection.execute(sa.delete(tenant_table))  # as the previous release would leave it
     assert try_claim(connection) is None
-    waiting.repair_waiting(connection)
+    waiting.mark_missed(connection)
     assert claim(connection).job.id == job.id
 
 
@@ -147,7 +201,7 @@ def test_a_tenant_without_jobs_is_passed_over_then_unmarked(connection: sa.Conne
     (other,) = queue(connection, "b")
     wishes.cancel(connection, "a", mine.id)
     assert claim(connection).job.id == other.id
-    waiting.repair_waiting(connection)
+    waiting.unmark_idle(connection)
     assert not tenants.get(connection, "a").waiting
 
 
@@ -166,7 +220,7 @@ def test_a_mark_is_kept_if_a_job_came_since_none_was_seen(postgres_engine: sa.En
                     queue(connection, "a")
 
         sa.event.listen(repair, "before_cursor_execute", submit_before_it_is_cleared)
-        waiting.repair_waiting(repair)
+        waiting.unmark_idle(repair)
     with db.reading(postgres_engine) as connection:
         assert tenants.get(connection, "a").waiting
 
@@ -227,9 +281,9 @@ def test_claims_at_once_are_shared_by_the_tenants(engine: sa.Engine, at_once: At
 
 def test_a_job_that_is_submitted_beside_claims_is_found(engine: sa.Engine, at_once: AtOnce) -> None:
     for _ in range(10):
-        made = at_once([lambda c: submit(c).id, try_claim, lambda c: waiting.repair_waiting(c)])
+        made = at_once([lambda c: submit(c).id, try_claim, waiting.unmark_idle])
         with db.writing(engine) as connection:
-            waiting.repair_waiting(connection)
+            waiting.mark_missed(connection)
             if made[1] is None:
                 assert claim(connection).job.id == made[0]
 

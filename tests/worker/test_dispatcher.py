@@ -1,4 +1,4 @@
-"""The dispatcher's clock does not wait for the object store."""
+"""The dispatcher's clock waits neither for the object store nor, in a circle, for others."""
 
 import socket
 import subprocess
@@ -9,11 +9,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from jobs import db
+from jobs import db, wishes
 from jobs.dialect import now_plus
 from jobs.states import JobStatus
-from jobs.tables import jobs
-from tests.builders import make_job
+from jobs.tables import jobs, tenants
+from tests.builders import make_job, submit
+from tests.servers import free_port
 
 PATIENCE_S = 30.0  # a store may be silent for longer
 
@@ -64,3 +65,41 @@ def until_queued(engine: sa.Engine, job_id: str) -> None:
                 return
         assert time.monotonic() < deadline, "the lost lease was not noticed"
         threading.Event().wait(0.1)
+
+
+def test_the_repair_of_marks_never_waits_for_a_tenant_with_a_later_one_locked(
+    postgres_engine: sa.Engine, postgres_url: str, tmp_path: Path
+) -> None:
+    # fails if one transaction sets b's mark, then clears a's: others lock a first, then b
+    with postgres_engine.begin() as connection:
+        submit(connection, tenant="b")
+        connection.execute(sa.update(tenants).values(waiting=False))
+        wishes.cancel(connection, "a", submit(connection, tenant="a").id)
+    with postgres_engine.begin() as connection:
+        lock(connection, "a")
+        dispatcher = start(postgres_url, free_port(), tmp_path)
+        try:
+            until_one_waits_for_a_lock(postgres_engine)
+            lock(connection, "b")
+        finally:
+            dispatcher.kill()
+            dispatcher.wait()
+
+
+def lock(connection: sa.Connection, tenant: str) -> None:
+    only = sa.select(tenants.c.name).where(tenants.c.name == tenant)
+    assert connection.execute(only.with_for_update(nowait=True)).first()
+
+
+def until_one_waits_for_a_lock(engine: sa.Engine) -> None:
+    waits = sa.text(
+        "SELECT 1 FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        with db.reading(engine) as connection:
+            if connection.execute(waits).first():
+                return
+        assert time.monotonic() < deadline, "nobody waits for a lock"
+        threading.Event().wait(0.05)
