@@ -12,7 +12,7 @@ from netaug_core.quantized import bounds
 from netaug_core.quantized.kernels import Int8, execute
 from netaug_core.quantized.model import QuantizedModel
 
-CHUNK = 64  # images that are computed at a time: what is in between stays small
+CHUNK = 16  # images that are computed at a time: what is in between stays in a cache
 
 
 def answers(model: QuantizedModel, images: Int8) -> list[Int8]:
