@@ -26,6 +26,18 @@ setup: .venv/installed ## Make .venv from the pinned requirements
 demo: .venv/installed ## Train a tiny model on real digits, download and verify it
 	$(BIN)/netaug up --state build/demo --port 0 -- \
 	  $(BIN)/netaug jobs submit -f examples/digits.yaml --wait --download demo-output
+	$(BIN)/python -m zipfile -e demo-output/model_c.zip demo-output
+	@if command -v gcc >/dev/null; then $(MAKE) --no-print-directory -C demo-output/netaug CC=gcc; \
+	 else echo "gcc is not installed: the C in demo-output/netaug was not built"; fi
+
+CHIP_TOOLS := gcc libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+.PHONY: demo-chip
+demo-chip: .venv/installed ## Install an ARM compiler and an emulator, and run the demo's model on three chips
+	@command -v arm-none-eabi-gcc qemu-system-arm >/dev/null || \
+	 { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(CHIP_TOOLS); }
+	@test -f demo-output/model_int8.safetensors || $(MAKE) --no-print-directory demo
+	$(BIN)/python -m netaug_core chip demo-output/model_int8.safetensors \
+	  --board mps2-an386 --board mps2-an500 --board mps3-an547
 
 # Three kinds of garments: few enough to be told apart after minutes.
 build/scenes/garments/scenes.json: | .venv/installed

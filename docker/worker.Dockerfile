@@ -22,6 +22,11 @@ COPY migrations /app/migrations
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# Each export in C is built and run, here and on emulated boards.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev gcc-arm-none-eabi \
+       libnewlib-arm-none-eabi qemu-system-arm \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 netaug \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin netaug
 COPY --from=build /opt/venv /opt/venv
