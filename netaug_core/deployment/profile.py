@@ -96,16 +96,16 @@ def profile(table: Architecture | Detector, input_size: int) -> Profile:
         arena_bytes=planned.size_bytes,
         lower_bound_bytes=planned.lower_bound_bytes,
         peak_layer=planned.peak,
-        needs=needs(graph, planned),
+        needs=needs(graph, planned.size_bytes),
         layers=layers,
     )
 
 
-def needs(graph: Graph, planned: arena.Arena) -> Needs:
-    """What a planned graph takes of a device, allowances included."""
+def needs(graph: Graph, arena_bytes: int) -> Needs:
+    """What a graph with its arena takes of a device, allowances included."""
     convs = [one for one in graph.operations if isinstance(one, Conv)]
     return Needs(
-        sram_bytes=planned.size_bytes + STACK_BYTES,
+        sram_bytes=arena_bytes + STACK_BYTES,
         flash_bytes=sum(_flash_bytes(graph, conv) for conv in convs) + CODE_BYTES,
         macs=sum(graph.macs(conv) for conv in convs),
     )

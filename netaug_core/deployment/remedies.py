@@ -48,7 +48,10 @@ def find(
         changed = spec.model_copy(update={"model": spec.model.model_copy(update=model)})
         table = changed.table(num_classes=num_classes, in_channels=in_channels)
         graph = building.of_table(table, changed.model.input_size)
-        needed = needs(graph, arena.plan(graph))
+        least = needs(graph, max(arena.alive_bytes(graph).values()))
+        if shortfalls.of(least, limits):
+            return None
+        needed = needs(graph, arena.plan(graph).size_bytes)
         return None if shortfalls.of(needed, limits) else needed
 
     def remedies(candidates: Sequence[Model]) -> list[Remedy]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 MOST_REPAIRS = 8  # of an order
+MOST_PLACED = 2_000  # buffers, while an order is repaired
 MOST_LOOKS = 8_000  # of the search, at one buffer
 UNPLACED = -1
 
@@ -75,7 +76,7 @@ class _Block:
 
     def repair(self, order: list[int]) -> None:
         """Place in this order; then again and again, with what stuck out in front."""
-        for _ in range(MOST_REPAIRS):
+        for _ in range(max(1, min(MOST_REPAIRS, MOST_PLACED // len(order)))):
             if self._is_best:
                 return
             tops = self._place(order)

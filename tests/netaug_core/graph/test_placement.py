@@ -48,6 +48,7 @@ def test_no_smaller_block_holds_a_few_buffers(given_buffers: list[Buffer]) -> No
     assert not fits(block - 1, given_buffers)
 
 
+@settings(deadline=None)
 @given(st.lists(buffers, min_size=1, max_size=50))
 def test_buffers_in_use_together_lie_apart(given_buffers: list[Buffer]) -> None:
     offsets = placement.place(given_buffers)
