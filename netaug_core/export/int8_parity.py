@@ -6,7 +6,7 @@ N images, H and W rows and columns, C channels.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,13 +14,13 @@ import onnxruntime  # type: ignore[import-untyped]  # ships no types
 from numpy.typing import NDArray
 from onnx.utils import Extractor
 
-from netaug_core.export.onnx_int8 import before_of
 from netaug_core.export.onnx_nodes import integers_of
+from netaug_core.export.onnx_operations import before_of
 from netaug_core.graph.operations import IMAGE, Conv, Operation
-from netaug_core.quantized import reference
+from netaug_core.quantized import kernels, reference
+from netaug_core.quantized.kernels import Int8
 from netaug_core.quantized.model import ConvNumbers, Quantization, QuantizedModel
 
-Int8: TypeAlias = NDArray[np.int8]
 BATCH = 64
 
 
@@ -86,8 +86,8 @@ def _of_layer(
         (made,) = _part(extractor, inputs, [operation.name])
         return Steps.between([made], [expected[operation.name]])
     before, made = _part(extractor, inputs, [before_of(operation.name), operation.name])
-    wanted = reference.before_table(model, operation, expected[operation.inputs[0]])
-    return Steps.between([before, made], [wanted, reference.look_up(numbers.table, before)])
+    wanted = kernels.before_table(model, operation, expected[operation.inputs[0]])
+    return Steps.between([before, made], [wanted, kernels.look_up(numbers.table, before)])
 
 
 def _part(extractor: Extractor, inputs: dict[str, Int8], names: Sequence[str]) -> list[Int8]:

@@ -32,7 +32,12 @@ class Preprocessing:
 
 def tables(preprocessing: Preprocessing, image: Quantization) -> NDArray[np.int8]:
     """(C, 256) the integer of each byte; halves go to even."""
-    steps = np.rint(preprocessing.values() / image.scale) + image.zero_point
+    return quantised(preprocessing.values(), image)
+
+
+def quantised(images: NDArray[np.floating], image: Quantization) -> NDArray[np.int8]:
+    """The integers of images that are normalised already; halves go to even."""
+    steps = np.rint(images.astype(np.float64) / image.scale) + image.zero_point
     return np.asarray(steps.clip(LOWEST, HIGHEST).astype(np.int8))
 
 

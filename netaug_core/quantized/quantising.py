@@ -10,19 +10,8 @@ from numpy.typing import NDArray
 
 from netaug_core.errors import NotQuantizable
 from netaug_core.graph.folded import FoldedConv, FoldedModel
-from netaug_core.graph.operations import (
-    Add,
-    Average,
-    Concat,
-    Conv,
-    Function,
-    Graph,
-    MaxPool,
-    Operation,
-    Scale,
-    Upsample,
-)
-from netaug_core.quantized import bounds, calibration, tables
+from netaug_core.graph.operations import Add, Average, Conv, Operation, Scale
+from netaug_core.quantized import bounds, calibration, tables, tensors
 from netaug_core.quantized.calibration import CalibrationSet
 from netaug_core.quantized.choosing import RangeChoice
 from netaug_core.quantized.fixed_point import multiplier
@@ -35,7 +24,7 @@ from netaug_core.quantized.model import (
     QuantizedModel,
     ScaleNumbers,
 )
-from netaug_core.quantized.ranges import HIGHEST, LOWEST, Range, Ranges
+from netaug_core.quantized.ranges import Range, Ranges
 from netaug_core.quantized.rewriting import with_activations_in_convolutions
 from netaug_core.quantized.weights import quantised_weights
 
@@ -60,7 +49,7 @@ def from_ranges(model: FoldedModel, ranges: Ranges) -> QuantizedModel:
     Raises:
         NotQuantizable: a layer has no integers; it is named.
     """
-    quantizations = tensors(model.graph, ranges)
+    quantizations = tensors.quantizations(model.graph, ranges)
     numbers = {}
     for operation in model.graph.operations:
         try:
@@ -77,26 +66,6 @@ def from_ranges(model: FoldedModel, ranges: Ranges) -> QuantizedModel:
     return quantized
 
 
-def tensors(graph: Graph, ranges: Ranges) -> dict[str, Quantization]:
-    """How each tensor is quantised; what only moves bytes has one range with what it reads."""
-    tied = dict(ranges.tensors)
-    groups = {name: {name} for name in tied}
-    for operation in graph.operations:
-        if isinstance(operation, MaxPool | Upsample | Concat):
-            group = groups[operation.name].union(*(groups[name] for name in operation.inputs))
-            groups |= dict.fromkeys(group, group)
-    for name, group in groups.items():
-        for other in group:
-            tied[name] = tied[name].joined(ranges.tensors[other])
-    return {name: found.quantization(name) for name, found in tied.items()}
-
-
-def before(conv: Conv, ranges: Mapping[str, Range]) -> Quantization:
-    """How what goes into a convolution's table is quantised."""
-    low, high = tables.USEFUL[conv.activation]
-    return ranges[conv.name].within(low, high).quantization(conv.name)
-
-
 def _numbers(
     model: FoldedModel,
     operation: Operation,
@@ -110,7 +79,7 @@ def _numbers(
             operation,
             model.convolutions[operation.name],
             quantizations,
-            before(operation, ranges) if tables.has_table(operation) else None,
+            tensors.before(operation, ranges) if tables.has_table(operation) else None,
         )
     if isinstance(operation, Average):
         shape = model.graph.in_shape(operation)
@@ -133,7 +102,7 @@ def _conv_numbers(
     clamped = output if before is None else before
     weights = quantised_weights(folded, inputs.scale)
     factors = [multiplier(inputs.scale * scale / clamped.scale) for scale in weights.scales]
-    low, high = clamps(conv.activation, clamped)
+    low, high = tensors.clamps(conv.activation, clamped)
     return ConvNumbers(
         weights=weights.integers,
         bias=weights.bias,
@@ -149,7 +118,7 @@ def _conv_numbers(
 
 def _add_numbers(add: Add, first: float, second: float, output: Quantization) -> AddNumbers:
     twice_larger = 2 * max(first, second)
-    low, high = clamps(add.activation, output)
+    low, high = tensors.clamps(add.activation, output)
     return AddNumbers(
         first=multiplier(first / twice_larger),
         second=multiplier(second / twice_larger),
@@ -157,15 +126,6 @@ def _add_numbers(add: Add, first: float, second: float, output: Quantization) ->
         low=low,
         high=high,
     )
-
-
-def clamps(function: Function, output: Quantization) -> tuple[int, int]:
-    """The integers of 0 and of 6, as far as an activation stops there."""
-    low = output.zero_point if function in ("relu", "relu6") else LOWEST
-    if function != "relu6":
-        return low, HIGHEST
-    six = output.zero_point + round(6 / output.scale)
-    return low, min(six, HIGHEST)
 
 
 def _int32(values: list[int]) -> NDArray[np.int32]:

@@ -25,7 +25,7 @@ from netaug_core.graph.operations import (
     Scale,
     Upsample,
 )
-from netaug_core.quantized import quantising
+from netaug_core.quantized import tensors
 from netaug_core.quantized.model import Quantization
 from netaug_core.quantized.ranges import HIGHEST, LOWEST, Ranges
 from netaug_core.quantized.weights import LARGEST
@@ -53,7 +53,7 @@ class FakeQuantized(nn.Module):
         super().__init__()
         self.graph = model.graph
         self._ranges = ranges
-        self._tensors = quantising.tensors(model.graph, ranges)
+        self._tensors = tensors.quantizations(model.graph, ranges)
         self._places = {name: place for place, name in enumerate(model.convolutions)}
         self.weights = nn.ParameterList(
             torch.from_numpy(conv.weights.transpose(0, 3, 1, 2).copy())  # (O, I, K, K)
@@ -91,7 +91,7 @@ class FakeQuantized(nn.Module):
         groups = len(weights) if conv.depthwise else 1
         sums = F.conv2d(images, weights, self.biases[place], stride, conv.kernel // 2, 1, groups)
         if conv.name in self._ranges.before:
-            sums = _rounded(sums, quantising.before(conv, self._ranges.before))
+            sums = _rounded(sums, tensors.before(conv, self._ranges.before))
         return self.activate(conv, sums)
 
     def activate(self, operation: Conv | Add, sums: Tensor) -> Tensor:

@@ -30,6 +30,16 @@ def test_a_grey_picture_keeps_all_of_its_shades() -> None:
     assert found[0].tolist() == list(range(-128, 128))
 
 
+def test_normalised_pixels_have_the_integers_of_their_bytes() -> None:
+    image = PIXELS.range().quantization("image")
+    values = PIXELS.values().astype(np.float32)
+
+    found = preprocessing.quantised(values, image)
+
+    assert found.tolist() == preprocessing.tables(PIXELS, image).tolist()
+    assert preprocessing.quantised(values * 10, image).min() == -128
+
+
 def test_a_picture_is_looked_up_channel_by_channel() -> None:
     tables = np.stack([np.arange(-128, 128), np.arange(127, -129, -1)]).astype(np.int8)
     pictures = np.array([[[[0, 0], [255, 3]]]], np.uint8)

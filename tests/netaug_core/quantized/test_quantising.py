@@ -14,7 +14,7 @@ from netaug_core.export import folding
 from netaug_core.graph import execution
 from netaug_core.graph.folded import FoldedConv, FoldedModel
 from netaug_core.graph.operations import Add, Concat, Conv, MaxPool, Upsample
-from netaug_core.quantized import calibration, quantising, reference, rewriting, tables
+from netaug_core.quantized import calibration, quantising, reference, rewriting, tables, tensors
 from netaug_core.quantized.calibration import CalibrationUnusable
 from netaug_core.quantized.choosing import RangeChoice
 from netaug_core.quantized.model import AddNumbers, ConvNumbers, Quantization
@@ -115,7 +115,7 @@ def test_h_swish_after_a_sum_is_quantised() -> None:
         assert relative_error(cases.real(model, name, found[name]), expected[name]) < 0.03
     numbers = model.numbers["blocks.1.add"]
     assert isinstance(numbers, AddNumbers)
-    assert (numbers.low, numbers.high) == quantising.clamps("relu6", model.tensors["blocks.1.add"])
+    assert (numbers.low, numbers.high) == tensors.clamps("relu6", model.tensors["blocks.1.add"])
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_h_swish_after_a_sum_is_quantised() -> None:
     [("none", (-128, 127)), ("relu", (-28, 127)), ("relu6", (-28, 32)), ("h_swish", (-128, 127))],
 )
 def test_a_clamp_is_the_integer_of_its_number(function: str, expected: tuple[int, int]) -> None:
-    assert quantising.clamps(function, Quantization(0.1, -28)) == expected  # type: ignore[arg-type]  # a literal
+    assert tensors.clamps(function, Quantization(0.1, -28)) == expected  # type: ignore[arg-type]  # a literal
 
 
 def test_a_bound_that_no_integer_reaches_is_the_largest() -> None:
-    assert quantising.clamps("relu6", Quantization(0.01, 0)) == (0, 127)
+    assert tensors.clamps("relu6", Quantization(0.01, 0)) == (0, 127)
 
 
 @pytest.mark.parametrize("function", ["h_swish", "h_sigmoid"])
@@ -151,7 +151,7 @@ def test_what_goes_into_a_table_is_finest_where_it_matters() -> None:
         name="x", inputs=("image",), kernel=1, stride=1, depthwise=False, activation="h_swish"
     )
 
-    found = quantising.before(conv, {"x": Range(-50.0, 9.75)})
+    found = tensors.before(conv, {"x": Range(-50.0, 9.75)})
 
     assert found.scale == pytest.approx(12.75 / 255)
 

@@ -20,7 +20,7 @@ from netaug_core.graph.operations import (
     Shape,
     Upsample,
 )
-from netaug_core.quantized import bounds, convolving, reference
+from netaug_core.quantized import bounds, convolving, kernels, reference
 from netaug_core.quantized.fixed_point import multiplier
 from netaug_core.quantized.model import (
     AddNumbers,
@@ -62,7 +62,7 @@ def assert_as_the_loop(model: QuantizedModel, inputs: list[np.ndarray]) -> None:
     operation = model.graph.operations[0]
 
     bounds.check(model)
-    found = reference.execute(model, operation, inputs)
+    found = kernels.execute(model, operation, inputs)
 
     assert found.dtype == np.int8
     assert found.tolist() == scalar.execute(model, operation, inputs).tolist()
