@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "netaug_finish.h"
 #include "netaug_simd.h"
 #include "netaug_span.h"
@@ -19,9 +21,45 @@ typedef struct {
     const int8_t *values; /* of its first pixel */
 } window;
 
-/* sums[j] += values[j] * weights[j] */
-static inline void multiply(const int8_t *values, const int8_t *weights, int32_t sums[LANES])
+#if defined(NETAUG_MVE)
+#include <arm_mve.h>
+
+typedef struct {
+    int32x4_t even, odd; /* of the lanes */
+} accumulator;
+
+/* sum[j] += values[j] * weights[j] */
+static inline void multiply(const int8_t *values, const int8_t *weights, accumulator *sum)
 {
+    const int16x8_t value = vldrbq_s16(values);
+    const int16x8_t weight = vldrbq_s16(weights);
+    sum->even = vaddq_s32(sum->even, vmullbq_int_s16(value, weight));
+    sum->odd = vaddq_s32(sum->odd, vmulltq_int_s16(value, weight));
+}
+
+static inline accumulator taken(const int32_t *sums)
+{
+    const int32x4x2_t both = vld2q_s32(sums);
+    const accumulator sum = {both.val[0], both.val[1]};
+    return sum;
+}
+
+static inline void give(accumulator sum, int32_t *sums)
+{
+    const int32x4x2_t both = {{sum.even, sum.odd}};
+    vst2q_s32(sums, both);
+}
+
+#else
+
+typedef struct {
+    int32_t lane[LANES]; /* nothing else can point to it: it stays in registers */
+} accumulator;
+
+/* sum[j] += values[j] * weights[j] */
+static inline void multiply(const int8_t *values, const int8_t *weights, accumulator *sum)
+{
+    int32_t *const sums = sum->lane;
 #if defined(NETAUG_DSP)
     const netaug_pairs value = netaug_load_pairs(values);
     const netaug_pairs weight = netaug_load_pairs(weights);
@@ -36,6 +74,20 @@ static inline void multiply(const int8_t *values, const int8_t *weights, int32_t
     }
 #endif
 }
+
+static inline accumulator taken(const int32_t *sums)
+{
+    accumulator sum;
+    memcpy(sum.lane, sums, sizeof sum.lane);
+    return sum;
+}
+
+static inline void give(accumulator sum, int32_t *sums)
+{
+    memcpy(sums, sum.lane, sizeof sum.lane);
+}
+
+#endif
 
 /* A missing pixel has the value in_zero: sums[j] += in_zero * weights[j] for each of them. */
 static void pad(const netaug_conv_layer *layer, const window *on_image, const int8_t *weights,
@@ -68,15 +120,15 @@ static inline void sum_up(const netaug_conv_layer *layer, const window *on_image
     const int8_t *weights = layer->weights + skipped * channels + channel;
     const int8_t *values = on_image->values + channel;
     int32_t rows = on_image->rows.end - on_image->rows.first;
-    int32_t local[LANES] = {0}; /* nothing else can point to it: it stays in registers */
+    accumulator sum = taken(sums);
     int32_t c, j;
     for (; rows > 0; rows--) {
         for (c = num_columns; c > 0; c--) {
             if (lanes == LANES) {
-                multiply(values, weights, local);
+                multiply(values, weights, &sum);
             } else {
                 for (j = 0; j < lanes; j++) {
-                    local[j] += values[j] * weights[j];
+                    sums[j] += values[j] * weights[j];
                 }
             }
             values += channels;
@@ -85,8 +137,8 @@ static inline void sum_up(const netaug_conv_layer *layer, const window *on_image
         values += next_line;
         weights += next_row;
     }
-    for (j = 0; j < lanes; j++) {
-        sums[j] += local[j];
+    if (lanes == LANES) {
+        give(sum, sums);
     }
 }
 
@@ -96,7 +148,7 @@ static void pixel(const netaug_conv_layer *layer, const window *on_image, int8_t
     const int32_t kernel = layer->kernel;
     const int is_cut = on_image->rows.first > 0 || on_image->rows.end < kernel ||
                        on_image->columns.first > 0 || on_image->columns.end < kernel;
-    int32_t sums[NETAUG_CHUNK];
+    int32_t sums[NETAUG_CHUNK + LANES]; /* the last lanes may be fewer, and are taken all */
     int32_t first, count, c;
     for (first = 0; first < layer->out.channels; first += count) {
         count = netaug_begin(layer, first, sums);
