@@ -31,6 +31,7 @@ from worker.trainer_process import (
 log = structlog.get_logger(__name__)
 
 NAME_BYTES = 6
+HEARS_SECONDS = 2.0  # a keeper answers in a thousandth of that, and holds up no heartbeat
 
 
 class Trainer(Protocol):
@@ -120,6 +121,11 @@ class WarmTrainer:
     ) -> TrainerProcess:
         self._has_begun = True
         self._process.keep_alive(alive_until)  # from now on as long as the lease
+        if not self._process.has_heard(alive_until, within_s=HEARS_SECONDS):
+            # Nobody would end it with the lease: it is told no job, and its exit code tells.
+            log.warning("warm_trainer_is_deaf", directory=self.work.path.name)
+            self._process.destroy()
+            return self._process
         arguments = ["train", *arguments_of(self.work, settings, devices, resume)]
         order = {"arguments": arguments, "environment": devices.environment()}
         with suppress(BrokenPipeError):  # it has died; its exit code tells

@@ -15,8 +15,9 @@ from jobs.settings import Settings
 from jobs.states import JobStatus
 from tests.worker.conftest import Bench
 from worker import staging
+from worker.burial import MARKER
 from worker.stuck import Stuck
-from worker.trainer_process import MARKER, Devices
+from worker.trainer_process import Devices
 from worker.trainers import WarmTrainer, WarmTrainers
 
 ANY = Devices()
