@@ -164,6 +164,10 @@ class TrainerProcess:
         """The guard's process id."""
         return self._guard.pid
 
+    @property
+    def is_guarded(self) -> bool:
+        return self._guard.poll() is None
+
     def exit_code(self) -> int | None:
         """None while anything of the attempt may still run, but for what does not die."""
         code = self._guard.poll()

@@ -112,9 +112,9 @@ class WarmTrainer:
         return not devices.are_many and limits_of(self.work, settings, devices) == self._limits
 
     @property
-    def exit_code(self) -> int | None:
-        """None while it lives."""
-        return self._process.exit_code()
+    def is_alive(self) -> bool:
+        """Whether it may be told a job; what is left of one whose guard was killed may not."""
+        return self._process.is_guarded
 
     def begin(
         self, settings: Settings, devices: Devices, resume: Path | None, *, alive_until: float
@@ -151,13 +151,18 @@ class WarmTrainers:
         """Have so many. One that cannot be started is missed by no job: it starts its own."""
         with self._lock:
             self._drop_dead()
-            while len(self._waiting) > count:
-                self._waiting.pop().__exit__()
+            self._drop_beyond(count)
             try:
                 while len(self._waiting) < count:
                     self._waiting.append(WarmTrainer(self._settings, self._stuck))
             except OSError as error:
                 log.warning("no_warm_trainer", reason=str(error))
+
+    def leave_room(self, devices: Devices, *, free: int) -> None:
+        """Have no more than free slots, if such a job has been claimed and can have none."""
+        with self._lock:
+            if not any(trainer.is_fit_for(self._settings, devices) for trainer in self._waiting):
+                self._drop_beyond(free)
 
     def take(self, devices: Devices) -> WarmTrainer | None:
         """One that such a job can have; None if there is none."""
@@ -169,8 +174,12 @@ class WarmTrainers:
                     return trainer
         return None
 
+    def _drop_beyond(self, count: int) -> None:
+        while len(self._waiting) > count:
+            self._waiting.pop().__exit__()
+
     def _drop_dead(self) -> None:
-        for trainer in [trainer for trainer in self._waiting if trainer.exit_code is not None]:
-            log.warning("warm_trainer_died", exit_code=trainer.exit_code)
+        for trainer in [trainer for trainer in self._waiting if not trainer.is_alive]:
+            log.warning("warm_trainer_died", directory=trainer.work.path.name)
             self._waiting.remove(trainer)
             trainer.__exit__()
