@@ -78,7 +78,9 @@ class ColdTrainer:
 class WarmTrainer:
     """Runs already, and is told what to train."""
 
-    def __init__(self, settings: Settings, stuck: Stuck) -> None:
+    def __init__(
+        self, settings: Settings, stuck: Stuck, program: tuple[str, ...] = STANDBY
+    ) -> None:
         self._stuck = stuck
         self._has_begun = False
         name = f"warm-{secrets.token_hex(NAME_BYTES)}"
@@ -91,7 +93,7 @@ class WarmTrainer:
                 self._process = TrainerProcess(
                     self.work,
                     self._limits,
-                    (*STANDBY, "--orders-fd", str(orders)),
+                    (*program, "--orders-fd", str(orders)),
                     environment={},
                     alive_until=math.inf,  # as long as its worker
                     orders=orders,
@@ -141,8 +143,11 @@ class WarmTrainer:
 class WarmTrainers:
     """The warm trainers of a worker, for its free slots."""
 
-    def __init__(self, settings: Settings, stuck: Stuck) -> None:
+    def __init__(
+        self, settings: Settings, stuck: Stuck, program: tuple[str, ...] = STANDBY
+    ) -> None:
         self._settings = settings
+        self._program = program
         self._stuck = stuck
         self._lock = threading.Lock()
         self._waiting: list[WarmTrainer] = []
@@ -154,7 +159,7 @@ class WarmTrainers:
             self._drop_beyond(count)
             try:
                 while len(self._waiting) < count:
-                    self._waiting.append(WarmTrainer(self._settings, self._stuck))
+                    self._waiting.append(WarmTrainer(self._settings, self._stuck, self._program))
             except OSError as error:
                 log.warning("no_warm_trainer", reason=str(error))
 
