@@ -36,13 +36,15 @@ def wait(descriptor: int) -> Order | None:
 
 
 def _load() -> None:
-    """Import what a run imports, and let libraries set up what they do at their first use."""
+    """Import what a run imports, and let libraries set up what they do at their first use.
+
+    Nothing here may go backward, or step: torch asks the CUDA driver for its devices then, and the
+    driver keeps what CUDA_VISIBLE_DEVICES was at that moment, for good.
+    """
     import torch
 
     from netaug_core import run  # noqa: F401  # it is for the job to come
 
-    images = torch.zeros(2, 8, 16, 16, requires_grad=True)
-    convolution = torch.nn.Conv2d(8, 8, 3, padding=1).requires_grad_()
-    optimizer = torch.optim.SGD(convolution.parameters(), lr=0.0, momentum=0.9)
-    convolution(images).sum().backward()
-    optimizer.step()
+    convolution = torch.nn.Conv2d(8, 8, 3, padding=1)
+    torch.optim.SGD(convolution.parameters(), momentum=0.9)  # imports as much as torch did
+    convolution(torch.zeros(2, 8, 16, 16))

@@ -7,14 +7,16 @@ with it dies the whole attempt. Its standard input is a pipe from the supervisor
 pipe means that the supervisor is dead. A frozen supervisor sends nothing: then the deadline passes,
 here, where nobody froze the clock. The guard itself stays outside, watches the limits and tells
 what it saw as JSON lines on REPORT_FD: `isolation`, `excess`, `unmeasured`, `stuck`. The keeper
-tells there who it is before it starts the trainer: whoever outlives a killed guard waits for the
-keeper's end.
+tells there who it is before it starts the trainer, and each deadline that it hears: whoever
+outlives a killed guard waits for the keeper's end. A frozen keeper hears nothing: the guard ends
+the attempt at the deadline that the keeper heard last, or with the supervisor's pipe.
 Exits with the trainer's code, or 128 plus the signal that ended it.
 """
 
 import contextlib
 import ctypes
 import json
+import mmap
 import os
 import select
 import signal
@@ -73,17 +75,29 @@ def main(arguments: list[str]) -> int:
     handed_on = [pipe for pipe in inherited_pipes() if pipe != order.report]
     guard_lives, guard_holds = os.pipe2(os.O_CLOEXEC)
     keeper_lives, keeper_holds = os.pipe2(os.O_CLOEXEC)
+    deadline = shared(order.until)
     isolated = namespace.enter()
     keeper = os.fork()
     if keeper == 0:
         for descriptor in (guard_holds, keeper_lives):
             os.close(descriptor)
-        Keeper(order, guard_lives, handed_on).run(isolated, keeper_holds)
+        Keeper(order, deadline, guard_lives, handed_on).run(isolated, keeper_holds)
         os._exit(0)
-    for descriptor in (0, guard_lives, keeper_holds, *handed_on):
+    for descriptor in (guard_lives, keeper_holds, *handed_on):
         os.close(descriptor)
     tell(order.report, isolation=NAMESPACE if isolated else SUBREAPER)
-    return watch(keeper, order, keeper_lives)
+    return watch(keeper, order, keeper_lives, deadline)
+
+
+def shared(until: float) -> ctypes.c_double:
+    """A deadline that the keeper sets and the guard sees."""
+    deadline = ctypes.c_double.from_buffer(mmap.mmap(-1, mmap.PAGESIZE))
+    deadline.value = until
+    return deadline
+
+
+def seconds_left(deadline: ctypes.c_double) -> float:
+    return deadline.value - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def inherited_pipes() -> list[int]:
@@ -102,12 +116,18 @@ def tell(report: int | None, **facts: object) -> None:
             os.write(report, f"{json.dumps(facts)}\n".encode())
 
 
-def watch(keeper: int, order: Order, keeper_lives: int) -> int:
-    """The guard: look at what the attempt uses, until the keeper ends it."""
-    pause = WATCH_SECONDS if order.limits.are_watched else None
+def watch(keeper: int, order: Order, keeper_lives: int, deadline: ctypes.c_double) -> int:
+    """The guard: look at what the attempt uses, until the keeper ends it, or had to."""
     found = None
     unmeasured: list[int] = []
-    while not select.select([keeper_lives], [], [], pause)[0]:
+    events = select.poll()
+    events.register(keeper_lives, select.POLLIN)
+    events.register(0, 0)  # its end; what it says is for the keeper
+    while not events.poll(1000 * max(0.0, min(WATCH_SECONDS, seconds_left(deadline)))):
+        if seconds_left(deadline) <= 0:
+            break
+        if not order.limits.are_watched:
+            continue
         pids = list(descendants(keeper))
         if order.limits.memory_bytes and not unmeasured:
             unmeasured = use.unmeasured([keeper, *pids])
@@ -117,11 +137,17 @@ def watch(keeper: int, order: Order, keeper_lives: int) -> int:
         if found is not None:
             tell(order.report, excess=asdict(found))
             break
-    code = b"" if found else os.read(keeper_lives, READ_BYTES)
+    code = told_by(keeper_lives) if found is None else b""
     stuck = bury(os.getpid())
     if stuck:
         tell(order.report, stuck=stuck)
-    return int(code) if code else KILLED  # nothing: the keeper itself was killed
+    return int(code) if code else KILLED
+
+
+def told_by(keeper_lives: int) -> bytes:
+    """The trainer's exit code; nothing if the keeper was killed, or says nothing any more."""
+    is_there = select.select([keeper_lives], [], [], 0)[0]
+    return os.read(keeper_lives, READ_BYTES) if is_there else b""
 
 
 def bury(ancestor: int) -> list[int]:
@@ -167,9 +193,11 @@ def reap(*, but: int | None = None) -> None:
 class Keeper:
     """Starts the trainer, and ends it when the supervisor says so or says nothing."""
 
-    def __init__(self, order: Order, guard_lives: int, handed_on: list[int]) -> None:
-        self._until = order.until
+    def __init__(
+        self, order: Order, deadline: ctypes.c_double, guard_lives: int, handed_on: list[int]
+    ) -> None:
         self._order = order
+        self._deadline = deadline
         self._guard_lives = guard_lives
         self._handed_on = handed_on
         self._unread = b""
@@ -177,6 +205,7 @@ class Keeper:
     def run(self, isolated: bool, guard: int) -> None:
         """Tell the guard the trainer's exit code through this pipe, once it has ended."""
         tell(self._order.report, keeper=identity())
+        os.setsid()  # not of the guard's group: who kills that at one stroke leaves a keeper
         if isolated:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             namespace.furnish(self._order.limits.processes)
@@ -217,7 +246,7 @@ class Keeper:
             code = self._trainer.poll()
             if code is not None:
                 return code if code >= 0 else SIGNAL_EXIT - code
-            left = self._until - time.clock_gettime(time.CLOCK_BOOTTIME)
+            left = seconds_left(self._deadline)
             if left <= 0 or not self._listen(woken, min(left, LONGEST_WAIT_SECONDS)):
                 return self._kill()
 
@@ -240,7 +269,8 @@ class Keeper:
     def _obey(self, line: bytes) -> None:
         verb, _, argument = line.partition(b" ")
         if verb == b"until":
-            self._until = float(argument)
+            self._deadline.value = float(argument)
+            tell(self._order.report, until=float(argument))
         elif verb == b"terminate":
             self._signal_group(signal.SIGTERM)
         elif verb == b"kill":

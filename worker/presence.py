@@ -19,7 +19,10 @@ NAME_BYTES = 3
 
 
 class Presence:
-    """Reports until it leaves. `ring` is called when this worker should look for jobs itself."""
+    """Reports until it leaves.
+
+    `ring` is called when this worker should look for jobs itself, `heard` after another wish.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class Presence:
         slots: Slots,
         devices: list[str],
         ring: Callable[[], None],
+        heard: Callable[[], None] = lambda: None,
         *,
         every_s: float = PRESENCE_SECONDS,
     ) -> None:
@@ -36,10 +40,16 @@ class Presence:
         self._slots = slots
         self._devices = devices
         self._ring = ring
+        self._heard = heard
         self._every_s = every_s
         self._wish: WorkerWish | None = None
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._repeat, name="presence", daemon=True)
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether an operator has paused or drained this worker."""
+        return self._wish is not None
 
     def start(self) -> None:
         self._thread.start()
@@ -88,5 +98,7 @@ class Presence:
         if wish != before:
             log.info("worker_wish", worker=self.name, wish=wish or "resume")
         self._platform.draining.obey(drain=wish is WorkerWish.DRAIN)
+        if wish != before:
+            self._heard()
         if (wish is None and before is not None) or self.holds_for is not None:
             self._ring()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,14 +21,33 @@ class Identity(NamedTuple):
     def is_alive(self) -> bool:
         return started(self.pid) == self.started
 
+    def kill(self) -> None:
+        """SIGKILL, unless it has ended."""
+        with contextlib.suppress(*UNSEEN):
+            if self.is_alive:
+                os.kill(self.pid, signal.SIGKILL)
+
 
 def identity() -> Identity | None:
     """This process's own, in the numbers of the /proc that is mounted."""
     with contextlib.suppress(OSError):
-        pid = int(os.readlink("/proc/self"))  # noqa: PTH115  # a number, not a path
-        if (since := started(pid)) is not None:
-            return Identity(pid, since)
+        return identity_of(int(os.readlink("/proc/self")))  # noqa: PTH115  # a number, not a path
     return None
+
+
+def identity_of(pid: int) -> Identity | None:
+    """None once it is dead."""
+    since = started(pid)
+    return None if since is None else Identity(pid, since)
+
+
+def bearers(mark: bytes) -> Iterator[tuple[int, bytes]]:
+    """Processes with a variable in their environment that starts so, and the variable."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            for variable in (process / "environ").read_bytes().split(b"\0"):
+                if variable.startswith(mark):
+                    yield int(process.name), variable
 
 
 def started(pid: int) -> str | None:

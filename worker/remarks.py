@@ -15,6 +15,7 @@ class Remarks:
     Attributes:
         isolation: how the attempt is held together; None until the guard has said so.
         keeper: the process whose end is the end of the attempt, also of one without a guard.
+        until: the deadline that the keeper heard last; None before the first.
         excess: the limit for which the guard ended the attempt.
         unmeasured: processes whose memory cannot be read: its limit does not hold them.
         stuck: processes that did not die when they were killed.
@@ -26,6 +27,7 @@ class Remarks:
         self._unread = b""
         self.isolation: str | None = None
         self.keeper: Identity | None = None
+        self.until: float | None = None
         self.excess: Excess | None = None
         self.unmeasured: tuple[int, ...] = ()
         self.stuck: tuple[int, ...] = ()
@@ -47,6 +49,8 @@ class Remarks:
                 self.isolation = isolation
             case {"keeper": [int(pid), str(started)]}:
                 self.keeper = Identity(pid, started)
+            case {"until": float(until)}:
+                self.until = until
             case {"excess": dict(excess)}:
                 self.excess = Excess(**excess)
             case {"unmeasured": list(unmeasured)}:

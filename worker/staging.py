@@ -16,7 +16,9 @@ from jobs.lifecycle import Claim
 from jobs.storage import Storage
 from netaug_core import weights
 from netaug_core.errors import BadSpec
-from worker.trainer_process import MARKER, WorkDir
+from worker.burial import MARKER
+from worker.process_table import bearers
+from worker.trainer_process import WorkDir
 
 log = structlog.get_logger(__name__)
 
@@ -89,17 +91,16 @@ def _abandoned(path: Path) -> Iterator[bool]:
 def orphans(root: Path) -> Iterator[int]:
     """Processes of attempts below `root` whose supervisor is dead, as their environment tells."""
     mark = f"{MARKER}={root}/".encode()
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended, or is another user's
-            for variable in (process / "environ").read_bytes().split(b"\0"):
-                if variable.startswith(mark) and _has_no_supervisor(process, variable):
-                    yield int(process.name)
+    for pid, variable in bearers(mark):
+        with contextlib.suppress(OSError):  # it has ended
+            if _has_no_supervisor(pid, variable):
+                yield pid
 
 
-def _has_no_supervisor(process: Path, variable: bytes) -> bool:
+def _has_no_supervisor(pid: int, variable: bytes) -> bool:
     directory = os.fsdecode(variable.partition(b"=")[2])
     # As the process sees it: another container may have another directory at this path.
-    seen = Path(f"{process}/root{directory}")
+    seen = Path(f"/proc/{pid}/root{directory}")
     return not (seen / LOCK_FILE).exists() or _is_abandoned(seen)
 
 

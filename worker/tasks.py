@@ -17,18 +17,20 @@ from jobs.storage import Storage
 from netaug_core.cores import usable_cores
 from worker import staging, supervisor
 from worker.app import DOORBELL, app
-from worker.claims import Claims
+from worker.claims import Claims, Taken
 from worker.devices import Gpu, gpus
 from worker.draining import Draining
 from worker.presence import Presence
 from worker.slots import Share, Slots, threads_of
 from worker.stuck import Stuck
 from worker.supervisor import Platform
+from worker.trainer_process import Devices
 from worker.trainers import WarmTrainers
 
 log = structlog.get_logger(__name__)
 
 POOL_SIZE = 4  # of one slot: the attempt, the presence, and room; each further slot adds one
+_keeping = threading.Lock()  # what is free, and what waits for it, are looked at together
 
 
 @cache
@@ -66,7 +68,8 @@ def platform() -> Platform:
 
 @cache
 def presence() -> Presence:
-    return Presence(platform(), slots(), [gpu.name for gpu in devices()], _ring)
+    names = [gpu.name for gpu in devices()]
+    return Presence(platform(), slots(), names, _ring, _keep_warm_beside)
 
 
 @cache
@@ -89,6 +92,7 @@ def doorbell() -> None:
             if slots().free:
                 # Whoever hears it looks for the next job. A broker that is away delays nothing.
                 threading.Thread(target=_ring, daemon=True).start()
+            _leave_room(taken)
             supervisor.run(taken.claim, _part(taken.share), claimed_at=taken.claimed_at)
         finally:
             slots().give_back(taken.share)
@@ -106,10 +110,25 @@ def _part(share: Share) -> Platform:
 
 
 def _keep_warm() -> None:
-    """A warm trainer for each free slot."""
+    """A warm trainer for each slot in which a job may start."""
     whole = platform()
     if whole.warm is not None:
-        whole.warm.keep(0 if whole.draining.is_final else slots().free)
+        with _keeping:
+            starts_none = whole.draining.is_set() or presence().is_held_back
+            whole.warm.keep(0 if starts_none else slots().free)
+
+
+def _keep_warm_beside() -> None:
+    """Whoever reports does not wait for trainers that end."""
+    threading.Thread(target=_keep_warm, name="warmth", daemon=True).start()
+
+
+def _leave_room(taken: Taken) -> None:
+    """A job that starts a trainer of its own takes the slot of one that waits."""
+    whole = platform()
+    if whole.warm is not None:
+        devices = Devices(taken.claim.job.gpus, taken.share.visible)
+        whole.warm.leave_room(devices, free=slots().free)
 
 
 def _ring() -> None:

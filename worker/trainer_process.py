@@ -1,4 +1,7 @@
-"""The trainer as a child process behind its guard: starting it, its pipes, the ladder to end it."""
+"""The trainer as a child process behind its guard: starting it, its pipes, the ladder to end it.
+
+Nobody here waits for a guard or a keeper without a limit: what is stopped hears nothing.
+"""
 
 import contextlib
 import os
@@ -12,8 +15,8 @@ from typing import IO
 
 from jobs.settings import Settings
 from netaug_core.cores import usable_cores
+from worker.burial import BURIAL_SECONDS, MARKER, Burial, bearing
 from worker.devices import VISIBLE
-from worker.guard import KILL_SECONDS
 from worker.limits import Limits
 from worker.remarks import Remarks
 
@@ -43,10 +46,8 @@ THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 # The driver's tool counts the GPUs by their place on the bus; CUDA, on its own, the fastest first.
 GPU_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 DATA_ROOM = 2  # memory that a process may ask for, and never touch, beside what it may use
-# Names the attempt's directory in the environment of all its processes: the sweep looks for it.
-MARKER = "NETAUG_ATTEMPT"
-# What a killed guard's keeper gets to bury the attempt: longer than it tries itself.
-BURIAL_SECONDS = KILL_SECONDS + 5.0
+# What a keeper gets to kill the attempt when its pipe ends; then it is killed itself.
+HASTE_SECONDS = 0.5
 LOOK_SECONDS = 0.01
 # The program that trains; everything else on its command line is made from the attempt.
 TRAINER = (sys.executable, "-m", "netaug_core", "train")
@@ -147,7 +148,7 @@ class TrainerProcess:
         finally:
             os.close(events_write)
             os.close(remarks_write)
-        self._buried_by: float | None = None
+        self._burial: Burial | None = None
         self._work = work
         self.remarks = Remarks(remarks_read)
         self.events: IO[bytes] = os.fdopen(events_read, "rb", buffering=0)
@@ -163,25 +164,40 @@ class TrainerProcess:
         """The guard's process id."""
         return self._guard.pid
 
+    @property
+    def is_guarded(self) -> bool:
+        return self._guard.poll() is None
+
     def exit_code(self) -> int | None:
         """None while anything of the attempt may still run, but for what does not die."""
         code = self._guard.poll()
-        return None if code is not None and self._is_dying() else code
+        if code is None:
+            if self._is_overdue:
+                self.destroy()
+            return None
+        if code < 0:  # it was killed
+            self._burial = self._burial or Burial(self._work.path, self.remarks)
+            return code if self._burial.is_over() else None
+        return code
 
-    def _is_dying(self) -> bool:
-        """Whether the guard, which was killed, has left the attempt to its keeper."""
-        if self._buried_by is None:
-            self._buried_by = time.monotonic() + BURIAL_SECONDS
-        remarks = self.remarks.read()
-        if remarks.stuck or remarks.keeper is None or not remarks.keeper.is_alive:
-            return False
-        if time.monotonic() >= self._buried_by:
-            remarks.stuck = (remarks.keeper.pid,)
-        return not remarks.stuck
+    @property
+    def _is_overdue(self) -> bool:
+        """Whether guard and keeper let a deadline pass that they knew, and did not end."""
+        until = self.remarks.read().until
+        return until is not None and boottime() > until + BURIAL_SECONDS
 
     def keep_alive(self, until: float) -> None:
         """Let the attempt live until this time on CLOCK_BOOTTIME."""
         self._tell(f"until {until}")
+
+    def has_heard(self, until: float, *, within_s: float) -> bool:
+        """Wait until the keeper has heard this deadline; False if it has not by then."""
+        give_up_at = min(until, boottime() + within_s)
+        while self.remarks.read().until != until:
+            if boottime() >= give_up_at or self._guard.poll() is not None:
+                return False
+            time.sleep(LOOK_SECONDS / 10)
+        return boottime() < until
 
     def ask(self, wish: str) -> None:
         """Set the flag that the trainer looks at: `stop` or `leave`. The newest wish counts."""
@@ -197,6 +213,16 @@ class TrainerProcess:
         """SIGKILL to the trainer's process group; the guard kills whatever else it left."""
         self._tell("kill")
 
+    def destroy(self) -> None:
+        """SIGKILL to every process of the attempt, its guard and keeper included."""
+        self._destroy_kept()
+        self._guard.kill()
+
+    def _destroy_kept(self) -> None:
+        for process in bearing(self._work.path):
+            if process.pid != self.pid:
+                process.kill()
+
     def _tell(self, line: str) -> None:
         assert self._guard.stdin is not None  # noqa: S101  # it was opened as a pipe
         # A guard that has ended reads no more; its exit code tells.
@@ -208,14 +234,30 @@ class TrainerProcess:
         """End everything that still runs, and wait until it has gone."""
         assert self._guard.stdin is not None  # noqa: S101  # it was opened as a pipe
         with contextlib.suppress(BrokenPipeError):
-            self._guard.stdin.close()  # the guard kills the attempt when its pipe ends
-        self._guard.wait()
-        while self.exit_code() is None:
-            time.sleep(LOOK_SECONDS)
+            self._guard.stdin.close()  # guard and keeper kill the attempt when their pipe ends
+        self._end()
         if not self.remarks.read().stuck:  # else a reader still waits for what has not ended
             self.events.close()
             self.output.close()
         self.remarks.close()
+
+    def _end(self) -> None:
+        """Each gets its time: the keeper, the guard, the burial of what a killed guard left."""
+        for seconds, then in (
+            (HASTE_SECONDS, self._destroy_kept),
+            (BURIAL_SECONDS, self.destroy),
+            (2 * BURIAL_SECONDS, self._give_up),
+        ):
+            give_up_at = time.monotonic() + seconds
+            while time.monotonic() < give_up_at:
+                if self.exit_code() is not None:
+                    return
+                time.sleep(LOOK_SECONDS)
+            then()
+
+    def _give_up(self) -> None:
+        """The guard itself does not die."""
+        self.remarks.stuck = self.remarks.stuck or (self.pid,)
 
 
 def limits_of(work: WorkDir, settings: Settings, devices: Devices) -> Limits:

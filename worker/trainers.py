@@ -31,6 +31,7 @@ from worker.trainer_process import (
 log = structlog.get_logger(__name__)
 
 NAME_BYTES = 6
+HEARS_SECONDS = 2.0  # a keeper answers in a thousandth of that, and holds up no heartbeat
 
 
 class Trainer(Protocol):
@@ -77,7 +78,9 @@ class ColdTrainer:
 class WarmTrainer:
     """Runs already, and is told what to train."""
 
-    def __init__(self, settings: Settings, stuck: Stuck) -> None:
+    def __init__(
+        self, settings: Settings, stuck: Stuck, program: tuple[str, ...] = STANDBY
+    ) -> None:
         self._stuck = stuck
         self._has_begun = False
         name = f"warm-{secrets.token_hex(NAME_BYTES)}"
@@ -90,7 +93,7 @@ class WarmTrainer:
                 self._process = TrainerProcess(
                     self.work,
                     self._limits,
-                    (*STANDBY, "--orders-fd", str(orders)),
+                    (*program, "--orders-fd", str(orders)),
                     environment={},
                     alive_until=math.inf,  # as long as its worker
                     orders=orders,
@@ -111,15 +114,20 @@ class WarmTrainer:
         return not devices.are_many and limits_of(self.work, settings, devices) == self._limits
 
     @property
-    def exit_code(self) -> int | None:
-        """None while it lives."""
-        return self._process.exit_code()
+    def is_alive(self) -> bool:
+        """Whether it may be told a job; what is left of one whose guard was killed may not."""
+        return self._process.is_guarded
 
     def begin(
         self, settings: Settings, devices: Devices, resume: Path | None, *, alive_until: float
     ) -> TrainerProcess:
         self._has_begun = True
         self._process.keep_alive(alive_until)  # from now on as long as the lease
+        if not self._process.has_heard(alive_until, within_s=HEARS_SECONDS):
+            # Nobody would end it with the lease: it is told no job, and its exit code tells.
+            log.warning("warm_trainer_is_deaf", directory=self.work.path.name)
+            self._process.destroy()
+            return self._process
         arguments = ["train", *arguments_of(self.work, settings, devices, resume)]
         order = {"arguments": arguments, "environment": devices.environment()}
         with suppress(BrokenPipeError):  # it has died; its exit code tells
@@ -135,8 +143,11 @@ class WarmTrainer:
 class WarmTrainers:
     """The warm trainers of a worker, for its free slots."""
 
-    def __init__(self, settings: Settings, stuck: Stuck) -> None:
+    def __init__(
+        self, settings: Settings, stuck: Stuck, program: tuple[str, ...] = STANDBY
+    ) -> None:
         self._settings = settings
+        self._program = program
         self._stuck = stuck
         self._lock = threading.Lock()
         self._waiting: list[WarmTrainer] = []
@@ -145,13 +156,18 @@ class WarmTrainers:
         """Have so many. One that cannot be started is missed by no job: it starts its own."""
         with self._lock:
             self._drop_dead()
-            while len(self._waiting) > count:
-                self._waiting.pop().__exit__()
+            self._drop_beyond(count)
             try:
                 while len(self._waiting) < count:
-                    self._waiting.append(WarmTrainer(self._settings, self._stuck))
+                    self._waiting.append(WarmTrainer(self._settings, self._stuck, self._program))
             except OSError as error:
                 log.warning("no_warm_trainer", reason=str(error))
+
+    def leave_room(self, devices: Devices, *, free: int) -> None:
+        """Have no more than free slots, if such a job has been claimed and can have none."""
+        with self._lock:
+            if not any(trainer.is_fit_for(self._settings, devices) for trainer in self._waiting):
+                self._drop_beyond(free)
 
     def take(self, devices: Devices) -> WarmTrainer | None:
         """One that such a job can have; None if there is none."""
@@ -163,8 +179,12 @@ class WarmTrainers:
                     return trainer
         return None
 
+    def _drop_beyond(self, count: int) -> None:
+        while len(self._waiting) > count:
+            self._waiting.pop().__exit__()
+
     def _drop_dead(self) -> None:
-        for trainer in [trainer for trainer in self._waiting if trainer.exit_code is not None]:
-            log.warning("warm_trainer_died", exit_code=trainer.exit_code)
+        for trainer in [trainer for trainer in self._waiting if not trainer.is_alive]:
+            log.warning("warm_trainer_died", directory=trainer.work.path.name)
             self._waiting.remove(trainer)
             trainer.__exit__()

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
@@ -15,6 +15,7 @@ from jobs.recording import StoredCheckpoint
 from jobs.storage import Storage, attempt_key
 from netaug_core.datasets import file_digest
 from netaug_core.events import ArtifactWritten, CheckpointWritten
+from worker.errands import Errands
 from worker.patience import patiently
 from worker.trainer_process import WorkDir
 
@@ -39,12 +40,12 @@ class Uploads:
         self._job_id = job_id
         self._attempt = attempt
         self._work = work
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="upload")
+        self._errands = Errands("upload")
         self._checkpoints: dict[Future[StoredCheckpoint], Path] = {}
 
     def run(self, work: Callable[[], Result]) -> "Future[Result]":
         """Begin other work with storage."""
-        return self._executor.submit(lambda: self._patiently(work))
+        return self._errands.submit(lambda: self._patiently(work))
 
     def _patiently(self, work: Callable[[], Result]) -> Result:
         return patiently(work, seconds=self._patience_s, given_up=self._closing)
@@ -66,7 +67,7 @@ class Uploads:
         except FileExistsError:
             return  # the same step, written again by a trainer that leaves: it is on its way
         self._drop_waiting()
-        self._checkpoints[self._executor.submit(self._store_checkpoint, event, held)] = held
+        self._checkpoints[self._errands.submit(lambda: self._store_checkpoint(event, held))] = held
 
     def _drop_waiting(self) -> None:
         for upload, held in list(self._checkpoints.items()):
@@ -103,7 +104,7 @@ class Uploads:
 
     def artifacts(self, written: list[ArtifactWritten]) -> "Future[list[StoredArtifact]]":
         """Begin to store the files for the user."""
-        return self._executor.submit(lambda: [self._store_artifact(event) for event in written])
+        return self._errands.submit(lambda: [self._store_artifact(event) for event in written])
 
     def _store_artifact(self, event: ArtifactWritten) -> StoredArtifact:
         path = self._work.output / event.name
@@ -122,7 +123,7 @@ class Uploads:
     def close(self, *, wait: bool = True) -> None:
         """Give up what has not been stored; an answer of the store may be waited for."""
         self._closing.set()
-        self._executor.shutdown(wait=wait, cancel_futures=True)
+        self._errands.close(wait=wait)
 
 
 def _check(path: Path, size_bytes: int, sha256: str) -> None:

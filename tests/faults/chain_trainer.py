@@ -1,7 +1,8 @@
 """A trainer whose weights are a hash chain over its steps: a wrong resume gives other weights.
 
 It speaks the trainer's protocol (netaug_core/events.py, training/control.py) with the standard
-library only, so that it starts in a moment, and writes down when it lived.
+library only, so that it starts in a moment, and writes down when it lived. With `--orders-fd` it is
+a warm one (netaug_core/standby.py): it takes `--load-s` to load, then waits for its command.
 """
 
 import argparse
@@ -22,7 +23,8 @@ STEP_MS = "step_ms="  # a tag of the job: how long a step takes
 DEFAULT_STEP_MS = 20
 GRANDCHILD = "grandchild"  # a tag: the trainer starts a process in a session of its own
 EXIT_LEFT = 75
-CHUNK = 1 << 16
+ATTEMPT_FILE = "attempt"  # whose attempt it is; without that file its directory has the name
+EATEN_BYTES, EATS_EVERY_S = 4 << 20, 0.02  # once it is sent SIGUSR1
 
 
 def weights_after(seed: int, num_steps: int) -> str:
@@ -55,11 +57,13 @@ class Run:
         if options.resume is not None:
             kept = json.loads(options.resume.read_text())
             self.step, self.weights = kept["step"], kept["weights"]
-        attempt = options.spec.parent.name
+        name = options.spec.parent / ATTEMPT_FILE
+        attempt = name.read_text() if name.exists() else options.spec.parent.name
         self._witness = (options.witness / f"{attempt}.{os.getpid()}").open("w")
 
     def train(self) -> int:
         signal.signal(signal.SIGTERM, self._leave)
+        signal.signal(signal.SIGUSR1, _eat)
         if self._has_grandchild:
             sleeps = "import time; time.sleep(600)"
             mark = str(self._out)
@@ -144,20 +148,42 @@ class Run:
         self._witness.flush()
 
 
+def _eat(*_: object) -> None:
+    """Use more and more memory, until somebody ends this."""
+    held = []
+    while True:
+        held.append(b"x" * EATEN_BYTES)
+        time.sleep(EATS_EVERY_S)
+
+
 def _step_ms(tags: list[str]) -> float:
     given: Iterator[str] = (tag.removeprefix(STEP_MS) for tag in tags if tag.startswith(STEP_MS))
     return float(next(given, DEFAULT_STEP_MS))
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("spec", type=Path)
+    parser.add_argument("spec", type=Path, nargs="?")
+    parser.add_argument("--orders-fd", type=int)
+    parser.add_argument("--load-s", type=float, default=0.0)
     for path in ("--witness", "--out", "--control", "--resume"):
         parser.add_argument(path, type=Path)
     parser.add_argument("--events-fd", type=int)
-    options, _ = parser.parse_known_args()
-    return Run(options).train()
+    options, _ = parser.parse_known_args(arguments)
+    return Run(options).train() if options.spec else _wait(options)
+
+
+def _wait(options: argparse.Namespace) -> int:
+    time.sleep(options.load_s)
+    with os.fdopen(options.orders_fd) as pipe:
+        line = pipe.readline()
+    if not line:
+        return 0
+    order = json.loads(line)
+    os.environ.update(order["environment"])
+    own = ["--witness", str(options.witness), "--events-fd", str(options.events_fd)]
+    return main([*order["arguments"][1:], *own])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

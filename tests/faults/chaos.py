@@ -41,6 +41,8 @@ MAX_ATTEMPTS = 20
 EPOCHS, STEP_MS = (1, 4), (2, 15)
 LONG, LONG_STEP_MS = 0.2, 120  # of the jobs: a lease can run out while one trains
 REPEATED = 0.2  # of the submits are sent again although they were answered
+NUM_WARM = 2  # of the three workers, with trainers that wait for jobs
+TRAINER_BYTES = 128 << 20
 TICK_S = 0.05
 ANSWER_S = 10.0
 END_S = 180.0
@@ -192,7 +194,12 @@ def soak(seed: int, seconds: float, directory: Path) -> Outcome:
 def _posts(installation: Installation, url: str) -> Iterator[Post]:
     options = ("--failpoint", str(installation.failpoint))
     for number in range(3):
-        environment = {"NETAUG_DATABASE_URL": url, "NETAUG_SLOTS": "1" if number else "2"}
+        environment = {
+            "NETAUG_DATABASE_URL": url,
+            "NETAUG_SLOTS": "1" if number else "2",
+            "NETAUG_WARM_TRAINERS": str(number < NUM_WARM),
+            "NETAUG_TRAINER_MEMORY_BYTES": str(TRAINER_BYTES),
+        }
         yield Post(f"worker {number}", "worker", options, environment)
     for number in range(2):
         yield Post(f"dispatcher {number}", "dispatcher")

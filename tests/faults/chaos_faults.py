@@ -4,6 +4,7 @@ A kind does its harm at once and returns what undoes it, to be called after the 
 returns None where there was nothing to harm.
 """
 
+import contextlib
 import random
 import signal
 import subprocess
@@ -133,18 +134,30 @@ def _attempts(site: Site) -> Iterator[tuple[psutil.Process, bool]]:
                     yield process, any("guard.py" in part for part in command)
 
 
-def _kill_of_an_attempt(*, is_guard: bool) -> Kind:
-    def kill(site: Site) -> Harm | None:
+def _signal_to_an_attempt(which: signal.Signals, *, is_guard: bool) -> Kind:
+    def send(site: Site) -> Harm | None:
         try:
             found = [process for process, guards in _attempts(site) if guards is is_guard]
             if not found:
                 return None
-            site.random.choice(found).kill()
+            site.random.choice(found).send_signal(which)
         except psutil.NoSuchProcess:
             return None
         return Harm("attempt")
 
-    return kill
+    return send
+
+
+def exhaust_a_trainer(site: Site) -> Harm | None:
+    """It uses more memory than its worker allows."""
+    post = site.pick("worker")
+    if post is None or post.process is None:
+        return None
+    for trainer in site.installation.trainers(post.process):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            trainer.send_signal(signal.SIGUSR1)
+            return Harm("attempt")
+    return None
 
 
 def freeze_a_worker(site: Site) -> Harm | None:
@@ -259,6 +272,26 @@ def ring_wrongly(site: Site) -> Harm | None:
     return Harm("redis")
 
 
+def take_the_store_away(site: Site) -> Harm | None:
+    """Nothing can be stored or read, as with a file system that is not mounted."""
+    there = site.installation.storage / "jobs"
+    away = there.with_name("jobs-away")
+    if not there.is_dir():
+        return None
+    there.rename(away)
+    there.touch()
+
+    def mount() -> bool:
+        there.unlink()
+        away.rename(there)
+        # Whoever wrote as it went away could remove nothing there any more.
+        for half in there.rglob("*#*"):
+            half.unlink(missing_ok=True)
+        return True
+
+    return Harm("store", site.random.uniform(0.5, 4), mount)
+
+
 def _wish(verb: str, *statuses: JobStatus) -> Kind:
     def wish(site: Site) -> Harm | None:
         if "postgres" in site.busy:
@@ -285,8 +318,11 @@ def die_at_a_statement(site: Site) -> Harm:
 
 
 KINDS: dict[str, Kind] = {
-    "trainer killed": _kill_of_an_attempt(is_guard=False),
-    "guard killed": _kill_of_an_attempt(is_guard=True),
+    "trainer killed": _signal_to_an_attempt(signal.SIGKILL, is_guard=False),
+    "trainer out of memory": exhaust_a_trainer,
+    "guard killed": _signal_to_an_attempt(signal.SIGKILL, is_guard=True),
+    "guard stopped for good": _signal_to_an_attempt(signal.SIGSTOP, is_guard=True),
+    "store away": take_the_store_away,
     "worker killed": _kill("worker"),
     "worker frozen beyond its lease": freeze_a_worker,
     "worker told to leave": drain_a_worker,
@@ -313,6 +349,7 @@ TARGETS = {  # which fault must wait for the end of which other
     stall_the_network: "network",
     cut_the_network: "network",
     die_at_a_statement: "failpoint",
+    take_the_store_away: "store",
 }
 
 

@@ -37,6 +37,12 @@ def installation(postgres_url: str, own_redis: Redis, tmp_path: Path) -> Iterato
         yield installation
 
 
+@pytest.fixture(params=["cold", "warm"])
+def each_start(request: pytest.FixtureRequest, installation: Installation) -> None:
+    """Its workers start trainers for their jobs; then have them wait for jobs, as by default."""
+    installation.environment["NETAUG_WARM_TRAINERS"] = str(request.param == "warm")
+
+
 @pytest.fixture
 def lone_installation(
     own_postgres: Postgres, own_redis: Redis, tmp_path: Path

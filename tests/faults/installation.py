@@ -23,6 +23,8 @@ from jobs.tables import jobs
 from netaug_core.spec import JobSpec
 from tests.faults.chain_trainer import STEP_MS
 from tests.servers import free_port
+from worker.burial import MARKER
+from worker.trainer_process import SPEC_FILE
 
 TENANT = "default"
 LEASE_S = 1.5
@@ -70,6 +72,7 @@ class Installation:
             "NETAUG_GRACE_SECONDS": "2",
             "NETAUG_DEVICE": "cpu",
             "NETAUG_TRAINER_THREADS": "1",
+            "NETAUG_WARM_TRAINERS": "false",  # tests say so, whose workers have warm ones
         }
         self.running: list[subprocess.Popen[bytes]] = []
         self.acknowledged: list[str] = []
@@ -225,14 +228,15 @@ class Installation:
             time.sleep(0.02)
 
     def trainers(self, worker: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-        """The scripted trainers below a worker, without their guards."""
+        """The scripted trainers below a worker that train, without their guards."""
         found = []
         for process in psutil.Process(worker.pid).children(recursive=True):
             try:
-                command = process.cmdline()
+                command, attempt = process.cmdline(), process.environ().get(MARKER, "")
             except psutil.Error:
                 continue
-            if "--witness" in command and not any("guard.py" in part for part in command):
+            is_guard = any("guard.py" in part for part in command)
+            if "--witness" in command and not is_guard and (Path(attempt) / SPEC_FILE).exists():
                 found.append(process)
         return found
 

@@ -2,7 +2,8 @@
 
 The worker is given the scripted trainer; nothing else of it is changed, but for what is asked:
 `--failpoint FILE` lets it die at the point that the file names, `--reborn` starts it again after
-such a death (by a fork: it has everything imported), `--skew SECONDS` makes its wall clock wrong.
+such a death (by a fork: it has everything imported), `--skew SECONDS` makes its wall clock wrong,
+`--load-s SECONDS` is what its warm trainers take to load.
 """
 
 import argparse
@@ -24,6 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", choices=MODULES)
     parser.add_argument("--witness", type=Path, help="where trainers write down when they lived")
+    parser.add_argument("--load-s", default="0.1", help="what a warm trainer takes to load")
     parser.add_argument("--failpoint", type=Path, help="the file that names where to die")
     parser.add_argument("--reborn", action="store_true", help="live again after each such death")
     parser.add_argument("--skew", type=float, default=0.0, help="of the wall clock, in seconds")
@@ -41,7 +43,7 @@ def main() -> int:
 
     def live() -> int:
         if options.role == "worker" and options.witness is not None:
-            _train_by_script(options.witness)
+            _train_by_script(options.witness, options.load_s)
         return int(run())
 
     return _live_again_and_again(live) if options.reborn else live()
@@ -68,13 +70,15 @@ def _live_again_and_again(live: Callable[[], int]) -> int:
             return code
 
 
-def _train_by_script(witness: Path) -> None:
+def _train_by_script(witness: Path, load_s: str) -> None:
     from jobs import db
     from jobs.settings import settings
     from jobs.storage import Storage
     from worker import tasks
     from worker.draining import Draining
+    from worker.stuck import Stuck
     from worker.supervisor import Platform
+    from worker.trainers import WarmTrainers
 
     configured = settings()
     engine = db.create_engine(
@@ -83,8 +87,38 @@ def _train_by_script(witness: Path) -> None:
         answer_timeout_s=configured.database_answer_seconds,
     )
     program = (sys.executable, "-I", "-S", str(TRAINER), "--witness", str(witness))
-    platform = Platform(engine, Storage.open(configured), configured, Draining(), program)
+    stuck = Stuck()
+    warm = WarmTrainers(configured, stuck, (*program, "--load-s", load_s))
+    platform = Platform(
+        engine,
+        Storage.open(configured),
+        configured,
+        Draining(),
+        program,
+        warm if configured.warm_trainers else None,
+        stuck=stuck,
+    )
     tasks.platform = lambda: platform  # type: ignore[assignment]  # it is cached elsewhere
+    _name_attempts()
+
+
+def _name_attempts() -> None:
+    """A warm trainer's directory does not tell whose attempt it is, and its witness must know."""
+    from jobs.lifecycle import Claim
+    from tests.faults.chain_trainer import ATTEMPT_FILE
+    from worker import supervisor
+    from worker.supervisor import Platform
+    from worker.trainers import Trainer
+
+    make = supervisor._trainer
+
+    def named(claim: Claim, platform: Platform) -> Trainer:
+        trainer = make(claim, platform)
+        name = f"{claim.job.id}-{claim.job.attempt}"
+        (trainer.work.path / ATTEMPT_FILE).write_text(name)
+        return trainer
+
+    supervisor._trainer = named
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tests.faults.chain_trainer import GRANDCHILD
 from tests.faults.installation import Installation, chain_spec
 from tests.faults.test_statements import SHORT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("each_start")]
 
 NUM_CANCELS = int(os.environ.get("FAULTS_CANCELS", "8"))
 

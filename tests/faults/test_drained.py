@@ -8,7 +8,7 @@ import pytest
 from jobs.states import AttemptOutcome, JobStatus
 from tests.faults.installation import Installation, chain_spec
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("each_start")]
 
 GONE_S = 60.0
 

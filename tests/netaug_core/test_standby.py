@@ -4,19 +4,28 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torch
+
+from tests.cuda_driver import Driver
 
 WAITS = """
 import os, sys
+from pathlib import Path
 from netaug_core import standby
 order = standby.wait(int(sys.argv[1]))
+print(order.arguments, os.environ["CUDA_VISIBLE_DEVICES"], Path(sys.argv[2]).exists())
 import torch
-print(order.arguments, os.environ["CUDA_VISIBLE_DEVICES"], torch.cuda.is_initialized())
+torch.ones(1, requires_grad=True).backward()
+torch.cuda.is_available()
 """
 
 
-def told(line: bytes, *command: str) -> "subprocess.CompletedProcess[str]":
+def told(
+    line: bytes, *command: str, driver: Driver | None = None
+) -> "subprocess.CompletedProcess[str]":
     """What becomes of it when this comes through the pipe, and nothing else ever."""
     read, write = os.pipe()
     os.write(write, line)
@@ -26,7 +35,7 @@ def told(line: bytes, *command: str) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(
             [sys.executable, *command],
-            env=environment,
+            env=environment | (driver.environment if driver else {}),
             pass_fds=(read,),
             capture_output=True,
             text=True,
@@ -37,10 +46,17 @@ def told(line: bytes, *command: str) -> "subprocess.CompletedProcess[str]":
         os.close(read)
 
 
-def test_which_gpu_it_sees_comes_with_the_command_and_none_is_open_before() -> None:
+@pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="this torch knows no driver")
+def test_which_gpu_it_sees_comes_with_the_command_and_no_driver_is_asked_before(
+    tmp_path: Path,
+) -> None:
+    # fails if what it does to load goes backward once: the driver counts the GPUs then, for good
+    driver = Driver(tmp_path)
     order = {"arguments": ["train", "spec.json"], "environment": {"CUDA_VISIBLE_DEVICES": "3"}}
-    ended = told(json.dumps(order).encode() + b"\n", "-c", WAITS, "ORDERS")
-    assert ended.stdout == "['train', 'spec.json'] 3 False\n"
+    line = json.dumps(order).encode() + b"\n"
+    ended = told(line, "-c", WAITS, "ORDERS", str(driver.record), driver=driver)
+    assert ended.stdout == "['train', 'spec.json'] 3 False\n", ended.stderr
+    assert set(driver.initialised()) == {"3"}
 
 
 @pytest.mark.parametrize("line", [b"", b'{"arguments": ["train"'])

@@ -20,11 +20,15 @@ class Worker:
     """What of a worker claims."""
 
     def __init__(self, bench: Bench, ring: Callable[[], None] = lambda: None) -> None:
+        self.heard: list[bool] = []
         platform = Platform(bench.engine, bench.storage, bench.settings, bench.draining)
         self.slots = Slots(["0", "1"], per_gpu=1, without_gpus=1)
-        self.presence = Presence(platform, self.slots, ["A", "A"], ring)
+        self.presence = Presence(platform, self.slots, ["A", "A"], ring, self._hear)
         self.claims = Claims(platform, self.presence, self.slots)
         self.presence.tell()
+
+    def _hear(self) -> None:
+        self.heard.append(self.presence.is_held_back)
 
     def take(self) -> str | None:
         """The id of the job it starts."""
@@ -113,6 +117,17 @@ def test_a_paused_worker_takes_nothing(bench: Bench, start: Start) -> None:
     bench.write(processes.wish, worker.presence.name, None)
 
     assert worker.take() == small
+
+
+def test_a_wish_is_heard_once_when_it_comes_and_once_when_it_is_over(
+    bench: Bench, start: Start
+) -> None:
+    worker = start()
+    for wish in (WorkerWish.PAUSE, None):
+        bench.write(processes.wish, worker.presence.name, wish)
+        for _ in range(2):
+            worker.presence.tell()
+    assert worker.heard == [True, False]
 
 
 def test_no_resume_takes_a_shutdown_back(bench: Bench, start: Start) -> None:

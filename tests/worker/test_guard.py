@@ -121,6 +121,14 @@ def tell(guard: Guard, line: str) -> None:
     guard.stdin.flush()
 
 
+def heard(guard: Guard) -> float:
+    """The deadline that the keeper has, once it has been told one."""
+    give_up_at = time.monotonic() + 10
+    while (until := guard.remarks.read().until) is None:
+        assert time.monotonic() < give_up_at
+    return until
+
+
 def test_the_exit_code_of_the_trainer_is_handed_on(start: Start) -> None:
     assert start("raise SystemExit(67)").wait(10) == 67
 
@@ -213,6 +221,40 @@ def test_killing_the_keeper_kills_the_trainer_and_its_grandchildren(start: Start
     guard = start(FAMILY)
     family = family_of(guard)
     family[0].kill()
+    assert guard.wait(10) == 128 + signal.SIGKILL
+    assert_gone(family)
+
+
+def test_killing_the_guards_whole_group_kills_the_trainer_and_its_grandchildren(
+    start: Start,
+) -> None:
+    # fails if the keeper is in that group: without a namespace the grandchild lives on
+    guard = start(FAMILY)
+    family = family_of(guard)
+    os.killpg(guard.pid, signal.SIGKILL)
+    guard.wait(10)
+    assert_gone(family)
+
+
+def test_a_stopped_keeper_cannot_make_the_attempt_outlive_the_deadline(start: Start) -> None:
+    guard = start(FAMILY, seconds=60.0)
+    family = family_of(guard)
+    tell(guard, f"until {boottime() + 1.0}")
+    heard(guard)
+    family[0].suspend()
+    tell(guard, f"until {boottime() + 60.0}")  # it does not hear that
+    assert guard.wait(10) == 128 + signal.SIGKILL
+    assert_gone(family)
+
+
+def test_the_end_of_the_supervisors_pipe_ends_an_attempt_whose_keeper_is_stopped(
+    start: Start,
+) -> None:
+    guard = start(FAMILY)
+    family = family_of(guard)
+    family[0].suspend()
+    assert guard.stdin is not None
+    guard.stdin.close()
     assert guard.wait(10) == 128 + signal.SIGKILL
     assert_gone(family)
 

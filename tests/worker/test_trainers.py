@@ -15,8 +15,9 @@ from jobs.settings import Settings
 from jobs.states import JobStatus
 from tests.worker.conftest import Bench
 from worker import staging
+from worker.burial import MARKER
 from worker.stuck import Stuck
-from worker.trainer_process import MARKER, Devices
+from worker.trainer_process import Devices
 from worker.trainers import WarmTrainer, WarmTrainers
 
 ANY = Devices()
@@ -91,6 +92,16 @@ def test_one_that_died_is_missed_by_no_job(bench: Bench, warm: WarmTrainers) -> 
     bench.run(warm=warm)
     assert bench.job(job_id).status is JobStatus.SUCCEEDED
     assert is_gone(trainer)
+
+
+@pytest.mark.parametrize(("job", "left"), [(Devices(2, "0,1"), 0), (ANY, 1)])
+def test_a_job_that_starts_cold_takes_the_memory_of_one_that_waits(
+    bench: Bench, warm: WarmTrainers, job: Devices, left: int
+) -> None:
+    # fails if it goes on waiting for a slot that is no more free
+    warm.keep(1)
+    warm.leave_room(job, free=0)
+    assert len(guards()) == left
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Files on their way to storage."""
 
 import hashlib
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -70,3 +72,21 @@ def test_a_step_that_is_written_again_while_it_is_on_its_way_is_stored_once(
 
     assert [stored.step for stored in uploads.stored_checkpoints()] == [5]
     uploads.close()
+
+
+LEAVES = """
+import sys, threading, time
+from pathlib import Path
+from worker.trainer_process import WorkDir
+from worker.uploads import Uploads
+uploads = Uploads(None, "job_1", 1, WorkDir(Path(sys.argv[1])))
+asked = threading.Event()
+uploads.run(lambda: (asked.set(), time.sleep(600)))
+asked.wait()
+uploads.close(wait=False)
+"""
+
+
+def test_no_process_waits_at_its_end_for_a_store_that_is_silent(tmp_path: Path) -> None:
+    # fails with a thread that Python joins at its exit
+    subprocess.run([sys.executable, "-c", LEAVES, str(tmp_path)], check=True, timeout=20)
