@@ -31,7 +31,8 @@ from netaug_core.quantized.model import QuantizedModel
 
 Int8 = NDArray[np.int8]
 
-COMPARED = 128  # pictures, logit by logit
+COMPARED = 128  # pictures at most, logit by logit, ...
+COMPARED_MACS = 2_000_000_000  # ... and as many as make so many MACs: some 20 seconds
 LAYER_PICTURES = 4  # each layer of the ONNX file alone
 BOARDS: tuple[BoardName, ...] = ("mps2-an386", "mps2-an500", "mps3-an547")
 EMULATED = 4  # pictures at most, ...
@@ -65,7 +66,8 @@ def verify(directory: Path, pictures: NDArray[np.uint8], score: IntegerScore) ->
     """
     content = file.read(directory / MODEL_INT8)
     model = content.model
-    images = preprocessing.integers(content.tables, pictures)
+    count = _bounded(model, COMPARED, COMPARED_MACS)
+    images = preprocessing.integers(content.tables, pictures[:count])
     packed = Program(
         texts=_texts(directory / MODEL_C), prefix=C_PREFIX, graph=model.graph, dtype=np.int8
     )
@@ -121,7 +123,7 @@ def _host(checked: _Checked) -> IntegerReport:
 
 def _board(checked: _Checked, board: BoardName) -> IntegerReport:
     name = f"{MODEL_C} on {board}, emulated"
-    images, answers = checked.first(_emulated(checked.model))
+    images, answers = checked.first(_bounded(checked.model, EMULATED, EMULATED_MACS))
     try:
         found = _on_board(checked.packed, images, board)
     except ToolMissing as error:
@@ -145,10 +147,11 @@ def _on_board(built: Program, images: Values, board: BoardName) -> ChipRun:
         return emulator.run(built, images, Path(folder), board=board)
 
 
-def _emulated(model: QuantizedModel) -> int:
+def _bounded(model: QuantizedModel, most: int, macs: int) -> int:
+    """Pictures: at most so many, and no more than make so many MACs; at least one."""
     graph = model.graph
-    macs = sum(graph.macs(one) for one in graph.operations if isinstance(one, Conv))
-    return max(1, min(EMULATED, EMULATED_MACS // macs))
+    of_one = sum(graph.macs(one) for one in graph.operations if isinstance(one, Conv))
+    return max(1, min(most, macs // of_one))
 
 
 def _report(name: str, found: Sequence[NDArray[np.generic]], expected: list[Int8]) -> IntegerReport:

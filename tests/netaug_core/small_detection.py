@@ -93,10 +93,10 @@ def write_data(root: Path) -> Path:
     return root
 
 
-def write_pictures(folder: Path, seed: int, height: int = SIDE) -> None:
+def write_pictures(folder: Path, seed: int, height: int = SIDE, num_train: int = NUM_TRAIN) -> None:
     """In Pascal VOC's form; some have no object."""
     random = np.random.default_rng(seed)
-    counts = {"trainval": NUM_TRAIN, "test": NUM_TEST}
+    counts = {"trainval": num_train, "test": NUM_TEST}
     parts = {
         name: _part(folder / "JPEGImages", name, count, height, random)
         for name, count in counts.items()

@@ -19,11 +19,14 @@ from netaug_core.errors import ExportMismatch
 from netaug_core.export import gate
 from netaug_core.export.artifacts import Exporter
 from netaug_core.export.detection import DetectionExports
+from netaug_core.export.int8 import Quantiser
+from netaug_core.export.integers import Integers
 from netaug_core.export.names import MODEL_ONNX, MODEL_SAFETENSORS
 from netaug_core.export.verify_detection import verify
 from netaug_core.models.detector import DetectionNetwork
 from netaug_core.tasks.detection import Detection
 from netaug_core.training.devices import ONE
+from netaug_core.weights import Inputs
 from tests.netaug_core import small_detection
 from tests.netaug_core.small_training import CPU
 
@@ -50,8 +53,9 @@ class Exported:
         network = small_detection.calibrated(task, seed=5)
         directory.mkdir(exist_ok=True)
         exports, feed = DetectionExports(task), task.feed(CPU, ONE.rank, 0)
-        exporter = Exporter(spec, task.dataset, exports, directory, (root,), nothing)
-        exporter.write_models(network)
+        integers = Integers(Quantiser(task, Inputs(), CPU, nothing))
+        exporter = Exporter(spec, task.dataset, exports, directory, (root,), nothing, integers)
+        exporter.write_models(network, feed)
         answers = task.answer(network, task.dataset.test, feed, nothing, ONE)
         exports.write_reference(directory / "reference", network, answers, feed)
         (directory / "spec.json").write_text(spec.canonical_json())
@@ -69,7 +73,7 @@ class Exported:
     def verify_here(self) -> dict[str, str]:
         """Why each file is refused, by the same code without a process."""
         reports = verify(self.task, self.directory, self.directory / "reference")
-        return {one.name: one.explain() for one in reports if not one.agrees}
+        return {one.name: one.explain() for one in reports.files if not one.agrees}
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +193,18 @@ def test_the_onnx_file_gives_raw_numbers_or_boxes_and_scores(
     for output, wanted in zip(outputs, expected, strict=True):
         np.testing.assert_allclose(output, wanted.numpy(), rtol=1e-3, atol=1e-3)
     assert exported.verify_here() == {}
+
+
+def test_a_detectors_integers_agree_wherever_they_run(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    small_detection.write_pictures(root / small_detection.DATASET, seed=0, num_train=24)
+    exported = Exported.write(root, tmp_path / "out", {"quantization": {"calibration_images": 16}})
+
+    report = verify(exported.task, exported.directory, exported.directory / "reference")
+
+    assert report.disagreements() == []
+    assert report.integers is not None
+    assert report.integers.score.name == exported.task.score_name
+    on_host = report.integers.runs[1]
+    assert on_host.self_test or on_host.not_run
+    assert on_host.num_different == 0

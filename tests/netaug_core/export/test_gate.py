@@ -67,7 +67,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     calibrate(network, feed.calibration(dataset.train, 64), nothing)
     logits = predict(network, dataset.test, feed, nothing)
     exports = ClassificationExports(task)
-    Exporter(SPEC, dataset, exports, directory, (), nothing).write_models(network)
+    Exporter(SPEC, dataset, exports, directory, (), nothing).write_models(network, feed)
     probe = reference.probe_images(dataset.test, feed)
     reference.write(directory / "reference", network, logits, probe)
     (directory / "spec.json").write_text(json.dumps(SPEC.model_dump(mode="json")))
