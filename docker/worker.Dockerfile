@@ -23,6 +23,7 @@ COPY migrations /app/migrations
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 # Each export in C is built and run, here and on emulated boards.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev gcc-arm-none-eabi \
        libnewlib-arm-none-eabi qemu-system-arm \

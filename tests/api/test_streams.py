@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -18,9 +19,19 @@ from jobs.errors import JobNotFound, Unauthenticated
 from jobs.records import Event
 from jobs.states import EventType
 from tests.api.conftest import Platform, Server, make_settings, spawn
+from tests.conftest import TEMPLATE
+from tests.servers import Postgres
 
 WAIT_S = 30.0
 LOG_TEXT = "x" * 4000
+
+
+@pytest.fixture(scope="module")
+def streams_database(postgres: Postgres) -> Iterator[str]:
+    """Of its own: what these tests leave would be found by those after them."""
+    name = f"streams_{uuid.uuid4().hex}"
+    yield postgres.create_database(name, template=TEMPLATE)
+    postgres.drop_database(name)
 
 
 @pytest.fixture(scope="module", params=["postgres", "sqlite"])
@@ -30,7 +41,7 @@ def live(
     """A server process on each database in turn, and that database."""
     directory = tmp_path_factory.mktemp("live")
     if request.param == "postgres":
-        url = request.getfixturevalue("api_database")
+        url = request.getfixturevalue("streams_database")
     else:
         shutil.copy(request.getfixturevalue("sqlite_template"), directory / "netaug.db")
         url = f"sqlite:///{directory}/netaug.db"

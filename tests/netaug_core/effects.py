@@ -211,6 +211,9 @@ EFFECTS: dict[str, To] = {
 }
 _DEVICES = "tests/netaug_core/training/test_devices.py"
 _WAITING = "tests/jobs/test_waiting.py"
+_ADMISSION = "tests/jobs/test_admission.py"
+_TARGET = "tests/netaug_core/sections/test_target.py"
+_VERDICTS = "tests/netaug_core/deployment/test_verdicts.py"
 _SUPERVISOR = "tests/worker/test_supervisor.py"
 _INT8 = "tests/netaug_core/export/test_int8.py"
 _FOUND = "tests/netaug_core/test_detection_effects.py"
@@ -248,6 +251,13 @@ SEEN_BY: dict[str, str] = {
         f"{_INT8}::test_fine_tuning_changes_the_weights_and_not_the_ranges"
     ),
     "quantization.aware_learning_rate": f"{_INT8}::test_the_rate_of_fine_tuning_is_the_specs",
+    "target": f"{_ADMISSION}::test_a_network_that_its_target_cannot_hold_is_refused_with_what_helps",
+    "target.board": f"{_TARGET}::test_a_board_brings_its_numbers",
+    "target.sram_bytes": f"{_TARGET}::test_numbers_go_before_the_boards",
+    "target.flash_bytes": f"{_TARGET}::test_numbers_alone_are_a_target",
+    "target.max_macs": f"{_VERDICTS}::test_a_network_fits_what_has_exactly_as_much_as_it_needs",
+    "target.core": f"{_TARGET}::test_numbers_go_before_the_boards",
+    "target.enforce": f"{_ADMISSION}::test_a_network_that_fits_or_need_not_is_admitted",
     "resources.gpus": (
         "tests/jobs/test_lifecycle.py::test_a_worker_without_gpus_leaves_a_gpu_job_alone"
     ),
