@@ -251,7 +251,9 @@ SEEN_BY: dict[str, str] = {
         f"{_INT8}::test_fine_tuning_changes_the_weights_and_not_the_ranges"
     ),
     "quantization.aware_learning_rate": f"{_INT8}::test_the_rate_of_fine_tuning_is_the_specs",
-    "target": f"{_ADMISSION}::test_a_network_that_its_target_cannot_hold_is_refused_with_what_helps",
+    "target": (
+        f"{_ADMISSION}::test_a_network_that_its_target_cannot_hold_is_refused_with_what_helps"
+    ),
     "target.board": f"{_TARGET}::test_a_board_brings_its_numbers",
     "target.sram_bytes": f"{_TARGET}::test_numbers_go_before_the_boards",
     "target.flash_bytes": f"{_TARGET}::test_numbers_alone_are_a_target",
