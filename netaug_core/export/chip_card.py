@@ -3,6 +3,7 @@
 from typing import Any
 
 from netaug_core.export.integer_reports import IntegerReport, IntegersReport
+from netaug_core.sections.target import Limits, TargetSpec
 
 HEAD = (
     "Quantised after training. All of these run the same integers; the logits are compared one by "
@@ -10,12 +11,15 @@ HEAD = (
 )
 
 
-def sections(certificate: dict[str, Any]) -> list[str]:
-    """None, or one for a spec that asks for integers."""
+def sections(certificate: dict[str, Any], target: dict[str, Any] | None) -> list[str]:
+    """None, or one for a spec that asks for integers; `target` is the spec's."""
     if certificate["integers"] is None:
         return []
     report = IntegersReport.model_validate(certificate["integers"])
-    return ["## On a chip, int8\n\n" + "\n".join([*_facts(report), "", HEAD, "", *_runs(report)])]
+    facts = _facts(report)
+    if target is not None:
+        facts += _beside(TargetSpec.model_validate(target).limits(), report)
+    return ["## On a chip, int8\n\n" + "\n".join([*facts, "", HEAD, "", *_runs(report)])]
 
 
 def _facts(report: IntegersReport) -> list[str]:
@@ -28,6 +32,20 @@ def _facts(report: IntegersReport) -> list[str]:
         f"| activations | {report.arena_bytes:,} bytes in one arena; no plan needs less than "
         f"{report.arena_lower_bound_bytes:,}, the tensors alive at {report.peak_layer} |",
     ]
+
+
+def _beside(limits: Limits, report: IntegersReport) -> list[str]:
+    """What the target has, and what was measured: on its own core, or one like it."""
+    name = limits.board or "the target"
+    ran = [run for run in report.runs if run.core is not None]
+    own = [run for run in ran if (limits.core or "").startswith(str(run.core).lower())]
+    if not ran:
+        return [f"| {name} | not measured: no emulator ran |"]
+    run = (own or ran)[0]
+    memory = report.arena_bytes + (run.stack_bytes or 0)
+    needs = [("SRAM", memory, limits.sram_bytes), ("flash", run.flash_bytes, limits.flash_bytes)]
+    told = [f"{what} {used:,} of {most:,} bytes" for what, used, most in needs if used and most]
+    return [f"| {name} | {', '.join(told) or 'no limit on memory'}; measured on a {run.core} |"]
 
 
 def _runs(report: IntegersReport) -> list[str]:

@@ -93,7 +93,7 @@ def as_markdown(card: dict[str, Any]) -> str:
             "## Data\n\n" + _table({k: v for k, v in card["dataset"].items() if k != "classes"}),
             *_lineage(card["lineage"]),
             "## Training\n\n" + _table(card["training"] | card["environment"]),
-            *chip_card.sections(card["export_certificate"]),
+            *chip_card.sections(card["export_certificate"], card["spec"]["target"]),
             "## Export certificate\n\n" + certificate(card["export_certificate"]["files"]),
             "The whole spec is in model_card.json.\n",
         )
