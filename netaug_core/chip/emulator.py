@@ -8,6 +8,8 @@ from netaug_core.chip import program as programs
 from netaug_core.chip import tools
 from netaug_core.chip.boards import BOARDS, Board, BoardName
 from netaug_core.chip.program import Program
+from netaug_core.chip.tools import ToolFailed
+from netaug_core.errors import CoreError
 
 REMEDY = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
 COMPILER, SIZES, EMULATOR = "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm"
@@ -15,9 +17,15 @@ COMPILE_LIMIT_S = 300.0
 RUN_LIMIT_S = 600.0
 STACK_BYTES = 32 * 1024  # the runner's printf needs a tenth of it
 HEAP_BYTES = 16 * 1024  # the runner's files have buffers
+# What GNU ld says, and the linker script.
+TOO_LARGE = ("overflowed by", "will not fit in region", "leaves no room for the stack")
 INSTRUCTIONS_PER_SECOND = 1e9  # of the emulated clock: -icount shift=0 is one each nanosecond
 OPTIMISATION = "-O3"
 FLAGS = ("-mthumb", "-ffunction-sections", "-fdata-sections")
+
+
+class BoardTooSmall(CoreError):
+    """The network needs more flash or memory than an emulated board has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +58,8 @@ def run(program: Program, images: Values, folder: Path, *, board: BoardName) -> 
 
     Raises:
         ToolMissing: the compiler or the emulator is not installed.
-        ToolFailed: the C does not compile, does not fit the board, or does not run to its end.
+        BoardTooSmall: the board cannot hold it.
+        ToolFailed: the C does not compile, or does not run to its end.
     """
     emulator = tools.find(EMULATOR, REMEDY)
     chosen = BOARDS[board]
@@ -97,7 +106,15 @@ def _link(board: Board, objects: list[str], folder: Path) -> None:
     compiler = tools.find(COMPILER, REMEDY)
     options = ("--specs=rdimon.specs", "-nostartfiles", "-Wl,--gc-sections", "-Tboard.ld")
     command = [compiler, "-mthumb", *board.flags, *options, *objects, "-o", "firmware.elf"]
-    tools.run(command, folder=folder, limit_s=COMPILE_LIMIT_S)
+    try:
+        tools.run(command, folder=folder, limit_s=COMPILE_LIMIT_S)
+    except ToolFailed as error:
+        if not any(words in str(error) for words in TOO_LARGE):
+            raise
+        raise BoardTooSmall(
+            f"the network does not fit {board.name}, which has {board.code.size_bytes:,} bytes for "
+            f"program and constants and {board.data.size_bytes:,} for data"
+        ) from error
 
 
 def _command(emulator: str, board: Board) -> list[str]:

@@ -60,7 +60,8 @@ def _run(run: IntegerReport) -> str:
     differ = str(run.num_different)
     if run.num_different:
         differ += f", by up to {run.max_steps} {'step' if run.max_steps == 1 else 'steps'}"
-    test = "" if run.self_test is None else f"PASS, CRC {run.crc:08x}"
+    verdict = "PASS" if run.self_test else "FAIL"
+    test = "" if run.self_test is None else f"{verdict}, CRC {run.crc:08x}"
     needs = [run.instructions, run.flash_bytes, run.stack_bytes]
     told = " | ".join("" if value is None else f"{value:,}" for value in needs)
     return f"| {where} | {run.num_images} | {differ} | {test} | {told} |"

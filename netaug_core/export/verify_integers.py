@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from netaug_core.c_export.options import Values
 from netaug_core.chip import emulator, host, tracing
 from netaug_core.chip.boards import BoardName
-from netaug_core.chip.emulator import ChipRun
+from netaug_core.chip.emulator import BoardTooSmall, ChipRun
 from netaug_core.chip.host import HostRun
 from netaug_core.chip.program import Program
 from netaug_core.chip.tools import ToolMissing
@@ -126,7 +126,7 @@ def _board(checked: _Checked, board: BoardName) -> IntegerReport:
     images, answers = checked.first(_bounded(checked.model, EMULATED, EMULATED_MACS))
     try:
         found = _on_board(checked.packed, images, board)
-    except ToolMissing as error:
+    except (ToolMissing, BoardTooSmall) as error:
         return IntegerReport(name=name, not_run=str(error))
     report = _report(name, found.answers, answers)
     report.self_test, report.crc, report.core = found.passed, found.crc, found.core

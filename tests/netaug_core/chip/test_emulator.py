@@ -8,8 +8,8 @@ import pytest
 from netaug_core.c_export import integer_convolutions
 from netaug_core.chip import emulator, host
 from netaug_core.chip.boards import BOARDS, BoardName
-from netaug_core.chip.emulator import ChipRun
-from netaug_core.chip.tools import ToolFailed, ToolMissing
+from netaug_core.chip.emulator import BoardTooSmall, ChipRun
+from netaug_core.chip.tools import ToolMissing
 from netaug_core.graph import arena
 from netaug_core.graph.operations import Conv, Graph
 from tests.netaug_core.c_export import models, tables
@@ -88,14 +88,15 @@ def test_a_wrong_golden_vector_fails_the_self_test(tmp_path: Path) -> None:
     assert not run.passed
 
 
-def test_a_network_that_is_too_large_for_the_board_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("part", "size"), [("data", 52_000), ("code", 20_000)])
+def test_a_network_that_is_too_large_for_the_board_is_told_as_that(
+    part: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     board = BOARDS["mps2-an386"]
-    small = replace(board, data=replace(board.data, size_bytes=52_000))
-    monkeypatch.setitem(BOARDS, "mps2-an386", small)
+    memory = replace(getattr(board, part), size_bytes=size)
+    monkeypatch.setitem(BOARDS, "mps2-an386", replace(board, **{part: memory}))
 
-    with pytest.raises(ToolFailed, match="the arena leaves no room for the stack"):
+    with pytest.raises(BoardTooSmall, match=f"does not fit mps2-an386, .* {size:,}"):
         run_on("mps2-an386", programs.integers(tables.graph("custom")), tmp_path)
 
 

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -12,6 +12,7 @@ import torch
 from onnx import numpy_helper
 
 from netaug_core.chip import tools
+from netaug_core.chip.boards import BOARDS
 from netaug_core.errors import ExportMismatch
 from netaug_core.export import chip_card, reference
 from netaug_core.export.artifacts import Exporter
@@ -171,6 +172,22 @@ def test_without_a_compiler_the_c_is_told_as_not_run(
     assert report.integers is not None
     reasons = [run.not_run for run in report.integers.runs[1:]]
     assert all(reason is not None and "is not installed" in reason for reason in reasons)
+
+
+def test_a_board_that_cannot_hold_the_network_fails_no_job(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = BOARDS["mps2-an386"]
+    small = replace(board, code=replace(board.code, size_bytes=10_000))
+    monkeypatch.setitem(BOARDS, "mps2-an386", small)
+
+    report = exported.verify()
+
+    assert report.disagreements() == []
+    assert report.integers is not None
+    reason = report.integers.runs[2].not_run
+    assert reason is not None
+    assert "does not fit mps2-an386" in reason or "is not installed" in reason
 
 
 def test_the_project_is_built_by_its_own_makefile(exported: Exported, tmp_path: Path) -> None:
